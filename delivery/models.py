@@ -1,0 +1,294 @@
+"""Messages, deliveries, attempts (history, partitioned by the day in their id) and the queue (which table a row is in is its state).
+
+History: Message, Body, Delivery, Attempt, Event. Their ids carry time and family (`mailplatform.shell.ids`).
+Queue: Ready (claimable now and nothing else), Waiting (due later, and why), Claimed (in an engine's hands). Rows
+are only inserted and deleted; all three have the same leading columns, so a move is `INSERT … SELECT`.
+None of these tables has foreign keys: thousands of rows a second go through them. SQL of the hot path stands in `delivery/queue/`.
+"""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+
+from mailplatform.tenants.models import Tenant
+from pools.models import Node, Pool, Provider, SendingIP, Stream
+from pools.purposes import Purpose
+
+
+class Message(models.Model):
+    """What a tenant submitted."""
+
+    id = models.UUIDField(primary_key=True)
+    tenant_id = models.BigIntegerField()
+    stream_id = models.BigIntegerField()
+    pool_id = models.BigIntegerField()
+    purpose = models.SmallIntegerField(choices=Purpose)
+    body_id = models.UUIDField()
+    domain_id = models.BigIntegerField(help_text="The sending domain, whose keys sign.")
+    sender = models.TextField(help_text="The From header as given.")
+    subject = models.TextField(blank=True)
+    recipients = models.IntegerField()
+    size_bytes = models.IntegerField()
+    tags = ArrayField(models.TextField(), default=list)
+    metadata = models.JSONField(default=dict)
+    fingerprint = models.BigIntegerField(default=0, help_text="Of the content without what differs by recipient: one campaign, one number.")
+    submitted_by = models.TextField(blank=True, help_text="The API key's prefix, or where else it came from.")
+    send_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["tenant_id", "id"], name="message_of_tenant")]
+
+
+class Body(models.Model):
+    """One MIME message, stored once however many recipients; `head_length` bytes of header, then CRLF, then the body."""
+
+    id = models.UUIDField(primary_key=True)
+    mime = models.BinaryField()
+    head_length = models.IntegerField()
+    body_hash = models.BinaryField(help_text="SHA-256 of the body canonicalised as relaxed (RFC 6376 §3.4.4): DKIM's bh=.")
+    needs_8bit = models.BooleanField(default=False)
+    needs_smtputf8 = models.BooleanField(default=False)
+
+
+class DeliveryState(models.TextChoices):
+    """DESIGN's delivery states. LIVE ones are told from the queue; the table keeps the final ones."""
+
+    SCHEDULED = "scheduled"
+    QUEUED = "queued"
+    SENDING = "sending"
+    DEFERRED = "deferred"
+    HELD = "held"
+    DELIVERED = "delivered"
+    BOUNCED = "bounced"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    SUPPRESSED = "suppressed"
+
+
+class Delivery(models.Model):
+    """One recipient of one message. `final` stays empty while the queue has it."""
+
+    id = models.UUIDField(primary_key=True)
+    tenant_id = models.BigIntegerField()
+    recipient = models.TextField(help_text="The address as given, without a display name; its domain in lower case and A-labels.")
+    role = models.CharField(max_length=3, default="to", help_text="to, cc or bcc")
+    final = models.CharField(max_length=12, choices=DeliveryState, null=True)
+    reason = models.CharField(max_length=60, blank=True, help_text="pools.outcomes.Reason")
+    reply = models.TextField(blank=True, help_text="The provider's last words, cleaned.")
+    provider_id = models.BigIntegerField(null=True)
+    done_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        indexes = [models.Index(fields=["recipient", "id"], name="delivery_of_recipient")]
+
+
+class Attempt(models.Model):
+    """One try of one delivery, with the provider's answer. Append only; recording it twice changes nothing."""
+
+    id = models.UUIDField(primary_key=True)
+    engine_id = models.BigIntegerField()
+    ip_id = models.BigIntegerField()
+    pool_id = models.BigIntegerField()
+    provider_id = models.BigIntegerField()
+    started_at = models.DateTimeField()
+    verdict = models.CharField(max_length=12, help_text="pools.outcomes.Verdict")
+    reason = models.CharField(max_length=60, help_text="pools.outcomes.Reason")
+    fault = models.CharField(max_length=16, help_text="pools.outcomes.Fault")
+    rule = models.CharField(max_length=60, blank=True)
+    phase = models.CharField(max_length=12, help_text="connect, banner, ehlo, starttls, auth, mail, rcpt, data, body")
+    code = models.SmallIntegerField(null=True)
+    enhanced = models.CharField(max_length=12, blank=True)
+    reply = models.TextField(blank=True, help_text="Cleaned of NUL, surrogates and control characters; at most 2,000 characters.")
+    mx_host = models.CharField(max_length=253, blank=True)
+    mx_address = models.GenericIPAddressField(null=True)
+    tls = models.CharField(max_length=120, blank=True, help_text="version, cipher, verified how; empty: none")
+    connection_reused = models.BooleanField(default=False)
+    timings = models.JSONField(default=dict, help_text="Milliseconds by phase.")
+    why = models.JSONField(default=dict, help_text="Why this path: waited_ms, handicap_ms, score, others.")
+
+
+class Event(models.Model):
+    """What befell a message or delivery besides its attempts: held, released, cancelled, expired, reroute of a dead engine's claim, complaint …"""
+
+    id = models.UUIDField(primary_key=True)
+    delivery_id = models.UUIDField(help_text="Or the message's id, when it is about all of them.")
+    tenant_id = models.BigIntegerField()
+    kind = models.CharField(max_length=30)
+    at = models.DateTimeField()
+    data = models.JSONField(default=dict)
+
+    class Meta:
+        indexes = [models.Index(fields=["delivery_id"], name="event_of_delivery")]
+
+
+class QueueRow(models.Model):
+    """What every queue table has, in this order."""
+
+    id = models.UUIDField(primary_key=True, help_text="The delivery's id.")
+    body_id = models.UUIDField()
+    tenant_id = models.BigIntegerField()
+    stream_id = models.BigIntegerField()
+    domain_id = models.BigIntegerField()
+    pool_id = models.BigIntegerField()
+    provider_id = models.BigIntegerField(null=True, help_text="Empty: not sorted yet.")
+    purpose = models.SmallIntegerField(choices=Purpose)
+    tag = models.FloatField(default=0, help_text="Fair queuing's virtual start time.")
+    ready_at = models.DateTimeField()
+    attempts = models.SmallIntegerField(default=0, help_text="Attempts that counted.")
+    tries = models.SmallIntegerField(default=0, help_text="All attempts, reroutes among them: the attempt number.")
+    crashes = models.SmallIntegerField(default=0, help_text="Engines that died with it in their hands.")
+    sticky_ip_id = models.BigIntegerField(null=True, help_text="Greylisted there: this IP first.")
+    avoid_ip_ids = ArrayField(models.BigIntegerField(), default=list)
+    recipient = models.TextField()
+    size_bytes = models.IntegerField()
+    fingerprint = models.BigIntegerField(default=0)
+    own_head = models.BinaryField(null=True, help_text="Header lines of this delivery alone, before the stored ones.")
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        abstract = True
+
+
+class Ready(QueueRow):
+    """Claimable now, and nothing else."""
+
+    class Meta:
+        verbose_name_plural = "ready"
+        indexes = [models.Index(fields=["pool_id", "provider_id", "purpose", "tag"], name="ready_of_lane")]
+
+
+class WaitingFor(models.TextChoices):
+    """Why a row waits."""
+
+    SORTING = "sorting"  # its provider is not known yet
+    RETRY = "retry"  # deferred; due again at due_at
+    SCHEDULE = "schedule"  # the tenant's send_at
+    HOLD = "hold"  # a person must decide
+    QUOTA = "quota"  # over an allowance
+    LANE = "lane"  # its lane is closed
+
+
+class Waiting(QueueRow):
+    """Due later, or when somebody or something lets it go."""
+
+    why = models.CharField(max_length=10, choices=WaitingFor)
+    scope = models.CharField(max_length=260, blank=True, help_text="The domain to sort, the lane that is closed, why it is held.")
+    due_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name_plural = "waiting"
+        indexes = [
+            models.Index(fields=["due_at"], name="waiting_due", condition=Q(due_at__isnull=False)),
+            models.Index(fields=["why", "scope"], name="waiting_why"),
+        ]
+
+
+class Claimed(QueueRow):
+    """In an engine's hands."""
+
+    engine_id = models.BigIntegerField()
+    claimed_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "claimed"
+        indexes = [models.Index(fields=["engine_id"], name="claimed_by_engine")]
+
+
+class Lane(models.Model):
+    """(pool, provider): what is claimed together. Its virtual time by purpose is the highest tag claimed there."""
+
+    pool = models.ForeignKey(Pool, on_delete=models.CASCADE, related_name="lanes")
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="lanes")
+    virtual_time = ArrayField(models.FloatField(), size=3, default=list)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["pool", "provider"], name="lane_once")]
+
+    def __str__(self) -> str:
+        return f"{self.pool} to {self.provider}"
+
+
+class FairTag(models.Model):
+    """The last tag given to a tenant in a lane and purpose."""
+
+    pool_id = models.BigIntegerField()
+    provider_id = models.BigIntegerField()
+    purpose = models.SmallIntegerField(choices=Purpose)
+    tenant_id = models.BigIntegerField()
+    last_tag = models.FloatField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["pool_id", "provider_id", "purpose", "tenant_id"], name="fair_tag_once")]
+
+
+class Engine(models.Model):
+    """One engine incarnation that lives: its id is the epoch, its row is the fence. Eviction deletes the row."""
+
+    node = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="engines")
+    slot = models.PositiveSmallIntegerField()
+    pid = models.IntegerField()
+    started_at = models.DateTimeField()
+    renewed_at = models.DateTimeField(help_text="By the database's clock.")
+    suspected_at = models.DateTimeField(null=True, blank=True)
+    draining = models.BooleanField(default=False)
+    state = models.JSONField(default=dict, help_text="Counters of the moment: connections, in hand, rate, paths.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["node", "slot"], name="one_engine_a_slot")]
+
+    def __str__(self) -> str:
+        return f"{self.node}/{chr(ord('a') + self.slot)}"
+
+
+class IpLease(models.Model):
+    """Which engine owns a sending IP."""
+
+    ip = models.OneToOneField(SendingIP, primary_key=True, on_delete=models.CASCADE, related_name="lease")
+    engine = models.ForeignKey(Engine, on_delete=models.CASCADE, related_name="leases")
+    granted_at = models.DateTimeField()
+
+
+class Suppression(models.Model):
+    """An address that a tenant must not mail."""
+
+    class Reason(models.TextChoices):
+        BOUNCE = "bounce"
+        COMPLAINT = "complaint"
+        UNSUBSCRIBE = "unsubscribe"
+        MANUAL = "manual"
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="suppressions")
+    stream = models.ForeignKey(Stream, null=True, blank=True, on_delete=models.CASCADE, related_name="suppressions", help_text="Empty: all of the tenant's mail.")
+    address = models.TextField(help_text="In lower case.")
+    reason = models.CharField(max_length=12, choices=Reason)
+    detail = models.TextField(blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "address", "stream"], nulls_distinct=False, name="suppression_once"),
+            models.CheckConstraint(condition=Q(address=Lower("address")), name="suppressed_address_in_lower_case"),
+        ]
+
+    def __str__(self) -> str:
+        return self.address
+
+
+class IdempotencyKey(models.Model):
+    """A tenant's Idempotency-Key, with what was answered; kept 24 hours."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE)
+    key = models.CharField(max_length=255)
+    request_hash = models.BinaryField()
+    response_status = models.SmallIntegerField()
+    response = models.JSONField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "key"], name="idempotency_key_once_a_tenant")]
+        indexes = [models.Index(fields=["created_at"], name="idempotency_key_age")]

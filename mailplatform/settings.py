@@ -1,0 +1,231 @@
+"""Settings, by environment or `.env`; every name and default stands in docs/configuration.md."""
+
+from pathlib import Path
+
+import environ
+from csp.constants import NONE, SELF
+from psycopg.conninfo import conninfo_to_dict
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+environ.Env.read_env(BASE_DIR / ".env")
+
+# -- installation -------------------------------------------------------------------------------------------------
+SECRET_KEY = env("SECRET_KEY")  # made by bin/up for each installation; there is no default
+ENCRYPTION_KEYS = env.list("ENCRYPTION_KEYS")  # Fernet keys, the newest first; they encrypt DKIM keys and route passwords
+MAIL_MODE = env("MAIL_MODE", default="sandbox")  # sandbox: loopback only, by code; live: the world
+if MAIL_MODE not in ("sandbox", "live"):
+    raise environ.ImproperlyConfigured(f"MAIL_MODE is 'sandbox' or 'live', not '{MAIL_MODE}'.")
+DATA_DIR = Path(env("DATA_DIR", default=str(BASE_DIR / "var")))
+PUBLIC_URL = env("PUBLIC_URL", default="http://127.0.0.1:8000")
+RETURN_PATH_DOMAIN = env("RETURN_PATH_DOMAIN", default="bounces.platform.example")  # VERP return paths live here
+DEBUG = env.bool("DEBUG", default=False)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+METRICS_TOKEN = env("METRICS_TOKEN", default="")  # empty: /metrics and the details of /readyz answer loopback only
+
+# -- where mail goes ----------------------------------------------------------------------------------------------
+RESOLVER = env("RESOLVER", default="")  # host:port of a DNS server; empty: the machine's own resolvers
+SMTP_PORT = env.int("SMTP_PORT", default=25)  # the port that MX hosts listen on; the sandbox's differ from the world's
+EXTRA_CA_FILE = env("EXTRA_CA_FILE", default="")  # added to the system's certificate authorities; the sandbox has its own
+SANDBOX_URL = env("SANDBOX_URL", default="")  # the simulated internet's inbox; empty outside the sandbox
+MAX_MESSAGE_BYTES = env.int("MAX_MESSAGE_BYTES", default=25 * 1024 * 1024)
+MAX_REQUEST_BYTES = env.int("MAX_REQUEST_BYTES", default=64 * 1024 * 1024)
+
+# -- this process -------------------------------------------------------------------------------------------------
+NODE = env("NODE", default="")  # the node that an agent or a delivery cluster belongs to
+ZONE = env("ZONE", default="")  # the zone that a watcher belongs to
+
+# -- database -----------------------------------------------------------------------------------------------------
+DATABASE_URL = env("DATABASE_URL")  # libpq's URL, several hosts and target_session_attrs included
+
+
+def _database(url: str) -> dict[str, object]:
+    """Django's form of a libpq URL; what Django has no name for goes on to libpq as it is."""
+    parts = conninfo_to_dict(url)
+    named = {key: str(parts.pop(name, "")) for key, name in (("NAME", "dbname"), ("USER", "user"), ("PASSWORD", "password"), ("HOST", "host"), ("PORT", "port"))}
+    # No `pool` option: django-q2 forks, and pooled sockets would be shared (DESIGN §7).
+    return {"ENGINE": "django.db.backends.postgresql", **named, "OPTIONS": parts, "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+
+
+DATABASES = {"default": _database(DATABASE_URL)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# -- Django -------------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "auditlog",
+    "csp",
+    "django_filters",
+    "django_htmx",
+    "django_q",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "rest_framework",
+    "mailplatform.shell",
+    "mailplatform.tenants",
+    "pools",
+    "delivery",
+    "warming",
+    "monitoring",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "auditlog.middleware.AuditlogMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "mailplatform.urls"
+WSGI_APPLICATION = "mailplatform.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = DATA_DIR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": env("STATICFILES_BACKEND", default="whitenoise.storage.CompressedManifestStaticFilesStorage")},
+}
+# The submission API reads its own bodies, bounded by MAX_REQUEST_BYTES; forms stay small.
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_REQUEST_BYTES
+
+# -- people -------------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "tenants.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_REDIRECT_URL = "/"
+LOGIN_URL = "/accounts/login/"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_ADAPTER = "mailplatform.tenants.accounts.NoSignup"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "Mailplatform"
+EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+
+# -- the browser --------------------------------------------------------------------------------------------------
+# Scripts and styles come from this host alone; the admin adds what django-unfold's Alpine needs (shell.policy).
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "frame-src": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+    }
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+_HTTPS = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_AGE = 12 * 3600
+SECURE_HSTS_SECONDS = 31_536_000 if _HTTPS else 0
+if env.bool("BEHIND_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# -- REST ---------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],  # every API names its own kind of key (DESIGN §4.18)
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["mailplatform.shell.rest.JsonRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["mailplatform.shell.rest.JsonParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "mailplatform.shell.rest.problem_details",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Mailplatform",
+    "VERSION": "1",
+    "DESCRIPTION": "Send mail, follow it, keep suppressions. Every error is an RFC 9457 problem that names the field.",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+}
+
+# -- django-q2 ----------------------------------------------------------------------------------------------------
+# Engines run as long tasks of their node's delivery cluster, periodic jobs in `jobs` (DESIGN §4.9). An engine's task is
+# acknowledged at its start by the engine itself; `retry` must exceed the longest wait plus run, or tasks run twice.
+_ENGINE_SLICE_S = 3600
+Q_CLUSTER_NAME = env("Q_CLUSTER_NAME", default="jobs")
+_CLUSTER = {
+    "orm": "default",
+    "workers": 1,
+    "recycle": 50,
+    "timeout": 600,
+    "retry": 1200,
+    "max_attempts": 1,
+    "save_limit": -1,
+    "ack_failures": True,
+    "catch_up": False,
+    "poll": 0.5,
+    "queue_limit": 2,
+    "label": "Background jobs",
+}
+Q_CLUSTER = {
+    **_CLUSTER,
+    "name": "jobs",
+    "ALT_CLUSTERS": {
+        name: {**_CLUSTER, "workers": env.int("ENGINES_PER_NODE", default=1), "timeout": 2 * _ENGINE_SLICE_S, "retry": 4 * _ENGINE_SLICE_S, "poll": 0.1, "recycle": 1}
+        for name in [Q_CLUSTER_NAME]
+        if name != "jobs"
+    },
+}
+ENGINE_SLICE_S = _ENGINE_SLICE_S
+
+# -- logs ---------------------------------------------------------------------------------------------------------
+LOG_LEVEL = env("LOG_LEVEL", default="INFO")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+}
+SILENCED_SYSTEM_CHECKS: list[str] = []

@@ -1,0 +1,32 @@
+"""Notices: rows that ask for a person's attention. Any app writes them; monitoring makes incidents of them."""
+
+from django.db import models
+from django.db.models import Q
+
+
+class Severity(models.IntegerChoices):
+    INFO = 0, "info"
+    WARNING = 1, "warning"
+    CRITICAL = 2, "critical"
+
+
+class Notice(models.Model):
+    """One open notice a (kind, scope); raising it again refreshes it."""
+
+    kind = models.CharField(max_length=60)
+    scope = models.CharField(max_length=200, blank=True)
+    severity = models.IntegerField(choices=Severity, default=Severity.WARNING)
+    sentence = models.TextField(help_text="What happened and what to do, in words.")
+    evidence = models.JSONField(default=dict, blank=True)
+    link = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True, blank=True)
+    cleared_at = models.DateTimeField(null=True, blank=True)
+    cleared_by = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering = ["-severity", "-created_at"]
+        constraints = [models.UniqueConstraint(fields=["kind", "scope"], condition=Q(cleared_at=None), name="one_open_notice_a_scope")]
+
+    def __str__(self) -> str:
+        return self.sentence

@@ -1,0 +1,148 @@
+"""Who is who: people and their roles, tenants, API keys, sending domains and their DKIM keys."""
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+
+DOMAIN = RegexValidator(r"^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$", "A domain name in lower case, like mail.example.com.")
+
+
+class Tenant(models.Model):
+    """A customer of the platform."""
+
+    class State(models.TextChoices):
+        ACTIVE = "active"
+        PAUSED = "paused"  # accepts mail and holds it
+        SUSPENDED = "suspended"  # refuses mail
+
+    name = models.SlugField(max_length=60, unique=True)
+    title = models.CharField(max_length=120)
+    state = models.CharField(max_length=12, choices=State, default=State.ACTIVE)
+    weight = models.FloatField(default=1.0, help_text="Share of a lane against other tenants of the same purpose.")
+    transactional_rate_per_s = models.FloatField(default=50.0, help_text="Above this, transactional mail orders as notification.")
+    daily_cap = models.PositiveIntegerField(null=True, blank=True, help_text="Most deliveries accepted in 24 hours; empty: no cap.")
+    is_simulated = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(condition=Q(weight__gt=0), name="tenant_weight_positive"),
+            models.CheckConstraint(condition=Q(transactional_rate_per_s__gte=0), name="tenant_rate_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title or self.name
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields: object) -> "User":
+        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user.set_password(password)
+        user.save()
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: object) -> "User":
+        return self.create_user(email, password, role=User.Role.ADMINISTRATOR, is_superuser=True, **fields)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person. The role says what they may do; tenant users see their own tenant and never the admin."""
+
+    class Role(models.TextChoices):
+        VIEWER = "viewer"  # sees everything an operator sees, changes nothing
+        OPERATOR = "operator"  # steers pools, IPs, queues
+        STAFF = "staff"  # sets alerts and who is told
+        ADMINISTRATOR = "administrator"  # everything, people included
+        TENANT = "tenant"  # their own tenant only
+
+    email = models.EmailField(unique=True)
+    name = models.CharField(max_length=120, blank=True)
+    role = models.CharField(max_length=15, choices=Role, default=Role.VIEWER)
+    tenant = models.ForeignKey(Tenant, null=True, blank=True, on_delete=models.CASCADE, related_name="users")
+    is_active = models.BooleanField(default=True)
+    date_joined = models.DateTimeField(auto_now_add=True)
+
+    objects = UserManager()
+    USERNAME_FIELD = "email"
+
+    class Meta:
+        ordering = ["email"]
+        constraints = [
+            models.CheckConstraint(condition=Q(role="tenant", tenant__isnull=False) | (~Q(role="tenant") & Q(tenant__isnull=True)), name="tenant_users_have_a_tenant"),
+            models.UniqueConstraint(Lower("email"), name="user_email_any_case"),
+        ]
+
+    @property
+    def is_staff(self) -> bool:
+        """Whether the admin lets this person in at all; what they may change there follows from the role."""
+        return self.role != self.Role.TENANT
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+
+class ApiKey(models.Model):
+    """A tenant's key: only a prefix and a hash are kept."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="api_keys")
+    name = models.CharField(max_length=80)
+    prefix = models.CharField(max_length=16, unique=True, help_text="The beginning of the key, shown to recognise it.")
+    secret_hash = models.CharField(max_length=64, help_text="SHA-256 of the key; the key itself is random and long, so no slow hash is needed.")
+    scopes = ArrayField(models.CharField(max_length=30), default=list, help_text="messages:send, messages:read, suppressions, domains, webhooks")
+    allowed_networks = ArrayField(models.CharField(max_length=50), default=list, blank=True, help_text="CIDR networks it may be used from; empty: anywhere.")
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["tenant", "-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+
+class SendingDomain(models.Model):
+    """A domain that a tenant may put into From."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="domains")
+    name = models.CharField(max_length=253, validators=[DOMAIN])
+    verified_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "name"], name="domain_once_a_tenant"),
+            models.UniqueConstraint(fields=["name"], condition=Q(verified_at__isnull=False), name="verified_domain_has_one_owner"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DkimKey(models.Model):
+    """A signing key of a sending domain, encrypted at rest; the public half goes into DNS at selector._domainkey.domain."""
+
+    class Algorithm(models.TextChoices):
+        RSA = "rsa-sha256"
+        ED25519 = "ed25519-sha256"
+
+    domain = models.ForeignKey(SendingDomain, on_delete=models.CASCADE, related_name="dkim_keys")
+    selector = models.CharField(max_length=63)
+    algorithm = models.CharField(max_length=16, choices=Algorithm)
+    private_encrypted = models.BinaryField()
+    public_record = models.TextField(help_text="The TXT record's value.")
+    active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["domain", "selector"]
+        constraints = [models.UniqueConstraint(fields=["domain", "selector"], name="selector_once_a_domain")]
+
+    def __str__(self) -> str:
+        return f"{self.selector}._domainkey.{self.domain}"

@@ -1,0 +1,89 @@
+"""What the watchers and agents saw: node reports, watcher beats, verdicts, drills."""
+
+from django.db import models
+
+from pools.models import Node, Zone
+
+
+class NodeReport(models.Model):
+    """A node agent's last word on its node."""
+
+    node = models.OneToOneField(Node, primary_key=True, on_delete=models.CASCADE, related_name="report")
+    at = models.DateTimeField()
+    agent_pid = models.IntegerField()
+    cpu_percent = models.FloatField()
+    memory_percent = models.FloatField()
+    load_1m = models.FloatField()
+    sockets = models.IntegerField(default=0)
+    disk_free_bytes = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.node)
+
+
+class WatcherBeat(models.Model):
+    """A zone watcher's last look."""
+
+    zone = models.OneToOneField(Zone, primary_key=True, on_delete=models.CASCADE, related_name="beat")
+    at = models.DateTimeField()
+    pid = models.IntegerField()
+    looks = models.BigIntegerField(default=0)
+    longest_gap_ms = models.IntegerField(default=0, help_text="Between two looks, in the last minute.")
+
+    def __str__(self) -> str:
+        return str(self.zone)
+
+
+class Verdict(models.Model):
+    """An engine found dead or frozen: one row with its evidence and what was given back."""
+
+    class Kind(models.TextChoices):
+        DEAD = "dead"  # its process or its session is gone
+        FROZEN = "frozen"  # its process is there and its lease has lapsed
+        LAPSED = "lapsed"  # its node is out of reach and its lease has lapsed
+
+    engine_id = models.BigIntegerField()
+    node = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="verdicts")
+    slot = models.PositiveSmallIntegerField()
+    kind = models.CharField(max_length=8, choices=Kind)
+    judge = models.CharField(max_length=80, help_text="Which agent or watcher said so.")
+    last_sign_at = models.DateTimeField(help_text="The last renewal, by the database's clock.")
+    at = models.DateTimeField(help_text="When it was said, by the database's clock.")
+    given_back = models.IntegerField(default=0)
+    answered_in_journal = models.IntegerField(default=0, help_text="Answers that only the journal knew.")
+    unknowable = models.IntegerField(default=0, help_text="Dot written, no answer journaled: may go twice.")
+    evidence = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["-at"]
+
+    def __str__(self) -> str:
+        return f"engine {self.engine_id} {self.kind}"
+
+
+class Drill(models.Model):
+    """A rehearsed disaster with measured detection, rerouting and loss."""
+
+    class Kind(models.TextChoices):
+        SEND_MESSAGE = "send_message", "send yourself a message"
+        KILL_ENGINE = "kill_engine", "kill an engine"
+
+    class State(models.TextChoices):
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+
+    kind = models.CharField(max_length=20, choices=Kind)
+    scope = models.CharField(max_length=200, blank=True)
+    state = models.CharField(max_length=10, choices=State, default=State.RUNNING)
+    started_by = models.CharField(max_length=200)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    figures = models.JSONField(default=dict, help_text="found_ms, rerouted_ms, lost, doubled, in_hand …")
+    evidence = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["-started_at"]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.started_at:%Y-%m-%d %H:%M}"
