@@ -1,0 +1,1 @@
+"""Signing: DKIM signatures and return paths that prove themselves."""

@@ -1,0 +1,1 @@
+"""SMTP towards the world: open a connection, keep it, talk over it for many messages (docs/smtp.md)."""

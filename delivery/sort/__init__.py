@@ -1,0 +1,1 @@
+"""Sorting: from a recipient's domain to the hosts that take its mail."""
