@@ -22,6 +22,19 @@ KNOWN_DOMAINS = """
      WHERE domain = ANY(%s) AND expires_at > platform_now()
 """
 
+Columns = dict[str, str]
+BODY: Columns = {"id": "uuid", "mime": "bytea", "head_length": "int4", "body_hash": "bytea", "needs_8bit": "bool", "needs_smtputf8": "bool"}
+MESSAGE: Columns = {
+    "id": "uuid", "tenant_id": "int8", "stream_id": "int8", "pool_id": "int8", "purpose": "int2", "body_id": "uuid", "domain_id": "int8",
+    "sender": "text", "subject": "text", "recipients": "int4", "size_bytes": "int4", "tags": "text[]", "metadata": "jsonb", "fingerprint": "int8",
+    "submitted_by": "text", "send_at": "timestamptz", "expires_at": "timestamptz", "created_at": "timestamptz",
+}  # fmt: skip
+DELIVERY: Columns = {
+    "id": "uuid", "tenant_id": "int8", "recipient": "text", "role": "text", "final": "text", "reason": "text", "reply": "text", "done_at": "timestamptz",
+}  # fmt: skip
+READY: Columns = columns.QUEUE
+WAITING: Columns = {**columns.QUEUE, "why": "text", "scope": "text", "due_at": "timestamptz"}
+
 
 @dataclass(frozen=True, slots=True)
 class NewBody:
@@ -100,28 +113,31 @@ def put(cursor: Cursor, messages: Sequence[NewMessage]) -> Placed:
         else:
             ready.append((message, delivery, provider_id))
     if waiting:
-        _copy(cursor, "delivery_waiting", (*columns.COLUMNS, "why", "scope", "due_at"), (*columns.TYPES, "text", "text", "timestamptz"),
-              ((*_row(message, delivery, provider, 0.0, now), why, scope, due) for message, delivery, provider, why, scope, due in waiting))
+        rows = ((*_row(message, delivery, provider, 0.0, now), why, scope, due) for message, delivery, provider, why, scope, due in waiting)
+        _copy(cursor, "delivery_waiting", WAITING, rows)
     tags = give_tags(cursor, [Turn(m.pool_id, provider, m.purpose, m.tenant_id, m.size_bytes) for m, _, provider in ready])
     if ready:
-        _copy(cursor, "delivery_ready", columns.COLUMNS, columns.TYPES,
-              (_row(message, delivery, provider, tag, now) for (message, delivery, provider), tag in zip(ready, tags, strict=True)))
+        rows = (_row(message, delivery, provider, tag, now) for (message, delivery, provider), tag in zip(ready, tags, strict=True))
+        _copy(cursor, "delivery_ready", READY, rows)
     return Placed(frozenset((message.pool_id, provider) for message, _, provider in ready), sorting=any(why == "sorting" for _, _, _, why, _, _ in waiting))
 
 
 def _store_history(cursor: Cursor, messages: Sequence[NewMessage]) -> None:
-    bodies = {message.body.id: message.body for message in messages}
-    _copy(cursor, "delivery_body", ("id", "mime", "head_length", "body_hash", "needs_8bit", "needs_smtputf8"), ("uuid", "bytea", "int4", "bytea", "bool", "bool"),
-          ((b.id, b.mime, b.head_length, b.body_hash, b.needs_8bit, b.needs_smtputf8) for b in bodies.values()))
-    _copy(cursor, "delivery_message",
-          ("id", "tenant_id", "stream_id", "pool_id", "purpose", "body_id", "domain_id", "sender", "subject", "recipients", "size_bytes", "tags", "metadata",
-           "fingerprint", "submitted_by", "send_at", "expires_at", "created_at"),
-          ("uuid", "int8", "int8", "int8", "int2", "uuid", "int8", "text", "text", "int4", "int4", "text[]", "jsonb", "int8", "text", "timestamptz", "timestamptz", "timestamptz"),
-          ((m.id, m.tenant_id, m.stream_id, m.pool_id, m.purpose, m.body.id, m.domain_id, m.sender, m.subject, len(m.deliveries), m.size_bytes, list(m.tags),
-            Jsonb(m.metadata or {}), m.fingerprint, m.submitted_by, m.send_at, m.expires_at, m.created_at) for m in messages))
-    _copy(cursor, "delivery_delivery", ("id", "tenant_id", "recipient", "role", "final", "reason", "reply", "done_at"),
-          ("uuid", "int8", "text", "text", "text", "text", "text", "timestamptz"),
-          ((d.id, m.tenant_id, d.recipient, d.role, d.final, d.reason, "", m.created_at if d.final else None) for m in messages for d in m.deliveries))
+    bodies = {message.body.id: message.body for message in messages}.values()
+    _copy(cursor, "delivery_body", BODY, ((b.id, b.mime, b.head_length, b.body_hash, b.needs_8bit, b.needs_smtputf8) for b in bodies))
+    _copy(cursor, "delivery_message", MESSAGE, map(_message_row, messages))
+    _copy(cursor, "delivery_delivery", DELIVERY, (_delivery_row(m, d) for m in messages for d in m.deliveries))
+
+
+def _message_row(m: NewMessage) -> tuple[object, ...]:
+    return (
+        m.id, m.tenant_id, m.stream_id, m.pool_id, m.purpose, m.body.id, m.domain_id, m.sender, m.subject, len(m.deliveries), m.size_bytes,
+        list(m.tags), Jsonb(m.metadata or {}), m.fingerprint, m.submitted_by, m.send_at, m.expires_at, m.created_at,
+    )  # fmt: skip
+
+
+def _delivery_row(m: NewMessage, d: NewDelivery) -> tuple[object, ...]:
+    return d.id, m.tenant_id, d.recipient, d.role, d.final, d.reason, "", m.created_at if d.final else None
 
 
 def _known_domains(cursor: Cursor, domains: Iterable[str]) -> tuple[datetime, dict[str, int]]:
@@ -138,8 +154,8 @@ def _row(message: NewMessage, delivery: NewDelivery, provider_id: int | None, ta
     )  # fmt: skip
 
 
-def _copy(cursor: Cursor, table: str, names: Sequence[str], types: Sequence[str], rows: Iterable[tuple[object, ...]]) -> None:
-    with cursor.copy(f"COPY {table} ({', '.join(names)}) FROM STDIN (FORMAT BINARY)") as copy:
-        copy.set_types(types)
+def _copy(cursor: Cursor, table: str, into: Columns, rows: Iterable[tuple[object, ...]]) -> None:
+    with cursor.copy(f"COPY {table} ({', '.join(into)}) FROM STDIN (FORMAT BINARY)") as copy:
+        copy.set_types(list(into.values()))
         for row in rows:
             copy.write_row(row)
