@@ -47,6 +47,11 @@ POSTPONE = """
     UPDATE delivery_waiting SET why = 'retry', scope = %(because)s, due_at = platform_now() + %(delay_s)s * interval '1 s'
      WHERE why = 'sorting' AND scope = %(domain)s
 """
+END = """
+    WITH gone AS (DELETE FROM delivery_waiting WHERE why = 'sorting' AND scope = %(domain)s RETURNING id)
+    UPDATE delivery_delivery d SET final = 'bounced', reason = %(reason)s, reply = %(said)s, done_at = platform_now()
+      FROM gone WHERE d.id = gone.id AND d.final IS NULL
+"""
 ROWS_A_MOVE = 1000
 
 
@@ -105,6 +110,11 @@ def _move_some(connection: Connection, providers: dict[str, int]) -> list[dict[s
         if rows:
             cursor.executemany(INTO_READY, rows)
         return rows
+
+
+def end(connection: Connection, domain: str, reason: str, said: str) -> int:
+    """No mail can ever reach this domain (it does not exist, or says so: RFC 7505): its deliveries bounce. Returns how many."""
+    return connection.execute(END, {"domain": domain, "reason": reason, "said": said}).rowcount
 
 
 def postpone(connection: Connection, domain: str, because: str, delay_s: float) -> int:

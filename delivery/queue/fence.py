@@ -1,0 +1,87 @@
+"""Fence: an engine's row lets it claim; deleting the row gives back what it had.
+
+Promises: at most one live engine a slot; an engine whose row is gone claims nothing more. Eviction deletes the row first (it waits
+for claims that are being committed, which hold FOR KEY SHARE on it) and gives back in a *second statement* of the same transaction, whose
+snapshot sees those claims: in one statement, 10 of 10 in-flight claims were stranded in trials. A sweep returns claims of engines that are no more.
+A delivery in whose hands engines died twice is held: no message can crash engine after engine.
+"""
+
+from dataclasses import dataclass
+
+from psycopg import Connection
+
+from delivery.queue import columns
+
+CRASHES_ALLOWED = 2
+
+REGISTER = """
+    INSERT INTO delivery_engine (node_id, slot, pid, started_at, renewed_at, draining, state)
+    SELECT id, %(slot)s, %(pid)s, platform_now(), platform_now(), false, '{}' FROM pools_node WHERE name = %(node)s
+    ON CONFLICT (node_id, slot) DO NOTHING
+    RETURNING id
+"""
+RENEW = "UPDATE delivery_engine SET renewed_at = platform_now(), suspected_at = NULL WHERE id = %s RETURNING draining, platform_now()"
+DROP = "DELETE FROM delivery_engine WHERE id = %s"
+# CASCADE is Django's, not the database's: the leases go by hand.
+DROP_LEASES = "DELETE FROM delivery_iplease WHERE engine_id = %s"
+HOLD = f"""
+    WITH gone AS (DELETE FROM delivery_claimed WHERE engine_id = %(engine)s AND crashes + 1 >= {CRASHES_ALLOWED} RETURNING *)
+    INSERT INTO delivery_waiting ({columns.LIST}, why, scope, due_at)
+    SELECT {columns.select("gone", crashes="gone.crashes + 1", tries="gone.tries + 1")}, 'hold',
+           'engines died twice with this delivery in their hands', NULL
+      FROM gone
+"""
+# The claim's try counts: its number may stand in the dead engine's journal, as a dot without an answer.
+GIVE_BACK = f"""
+    WITH gone AS (DELETE FROM delivery_claimed WHERE engine_id = %(engine)s RETURNING *)
+    INSERT INTO delivery_ready ({columns.LIST})
+    SELECT {columns.select("gone", crashes="gone.crashes + 1", tries="gone.tries + 1")} FROM gone
+"""
+LEAVE = f"""
+    WITH gone AS (DELETE FROM delivery_claimed WHERE engine_id = %(engine)s RETURNING *)
+    INSERT INTO delivery_ready ({columns.LIST}) SELECT {columns.LIST} FROM gone
+"""
+ORPHANED = "SELECT DISTINCT engine_id FROM delivery_claimed c WHERE NOT EXISTS (SELECT 1 FROM delivery_engine e WHERE e.id = c.engine_id)"
+
+
+@dataclass(frozen=True, slots=True)
+class Evicted:
+    """What an eviction gave back, and whether this call was the one that evicted."""
+
+    was_there: bool
+    given_back: int
+    held: int
+
+
+def register(connection: Connection, node: str, slot: int, pid: int) -> int | None:
+    """Enter a new engine. None when the slot is taken or the node is unknown."""
+    row = connection.execute(REGISTER, {"node": node, "slot": slot, "pid": pid}).fetchone()
+    return row[0] if row else None
+
+
+def renew(connection: Connection, engine_id: int) -> tuple[bool, object] | None:
+    """Renew the lease: (asked to drain, the database's time), or None when the engine has been evicted."""
+    return connection.execute(RENEW, [engine_id]).fetchone()
+
+
+def evict(connection: Connection, engine_id: int) -> Evicted:
+    """End an engine's rights and give its claims back. Safe to repeat."""
+    with connection.transaction():
+        connection.execute(DROP_LEASES, [engine_id])
+        was_there = connection.execute(DROP, [engine_id]).rowcount == 1
+        held = connection.execute(HOLD, {"engine": engine_id}).rowcount
+        given_back = connection.execute(GIVE_BACK, {"engine": engine_id}).rowcount
+    return Evicted(was_there, given_back, held)
+
+
+def leave(connection: Connection, engine_id: int) -> int:
+    """An engine's own, orderly end: what it has not begun goes back as it came. Returns how many."""
+    with connection.transaction():
+        connection.execute(DROP_LEASES, [engine_id])
+        connection.execute(DROP, [engine_id])
+        return connection.execute(LEAVE, {"engine": engine_id}).rowcount
+
+
+def sweep(connection: Connection) -> int:
+    """Give back the claims of engines that are no more. Returns how many."""
+    return sum(evict(connection, engine_id).given_back for (engine_id,) in connection.execute(ORPHANED).fetchall())

@@ -1,0 +1,96 @@
+"""Minutes: what happened, added up by path and by stream, in the same transaction as the attempts they count.
+
+Only attempts that were not recorded before are counted, so a journal's replay counts nothing twice. Rows are updated in the order of their keys:
+two engines that count the same stream never deadlock.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from psycopg import Cursor
+
+from mailplatform.shell.ids import id_time_ms
+from pools.outcomes import Fault, Reason, Verdict
+
+if TYPE_CHECKING:
+    from delivery.queue.record import Settled
+
+PATH_COUNTERS = (
+    "attempted", "delivered", "deferred", "rerouted", "bounced_recipient", "bounced_message", "bounced_infrastructure", "bounced_destination",
+    "complaints", "connects", "connect_failures", "tls_errors", "latency_ms_sum",
+)  # fmt: skip
+STREAM_COUNTERS = ("attempted", "delivered", "delivered_first_try", "deferred", "bounced", "bounced_other", "complaints", "wait_ms_sum")
+
+
+def _add(table: str, keys: Sequence[str], counters: Sequence[str]) -> str:
+    names = [*keys, *counters]
+    return f"""
+        INSERT INTO {table} (minute, {", ".join(names)})
+        SELECT date_trunc('minute', %(now)s::timestamptz), * FROM unnest({", ".join(f"%({name})s::int8[]" for name in names)})
+        ON CONFLICT (minute, {", ".join(key for key in keys if key not in ("tenant_id", "purpose"))})
+        DO UPDATE SET {", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in counters)}
+    """
+
+
+ADD_PATHS = _add("pools_pathminute", ("ip_id", "provider_id"), PATH_COUNTERS)
+ADD_STREAMS = _add("pools_streamminute", ("stream_id", "tenant_id", "purpose", "pool_id", "provider_id"), STREAM_COUNTERS)
+
+
+def count_minutes(cursor: Cursor, settled: Sequence[Settled], now: datetime) -> None:
+    """Add these attempts to their path's and stream's minute."""
+    paths: dict[tuple[int, ...], Counter[str]] = {}
+    streams: dict[tuple[int, ...], Counter[str]] = {}
+    now_ms = int(now.timestamp() * 1000)
+    for one in settled:
+        attempt = one.attempt
+        path = paths.setdefault((attempt.ip_id, attempt.provider_id), Counter())
+        path.update(_of_path(one))
+        stream = streams.setdefault((one.stream_id, one.tenant_id, one.purpose, attempt.pool_id, attempt.provider_id), Counter())
+        stream.update(_of_stream(one, now_ms))
+    _store(cursor, ADD_PATHS, ("ip_id", "provider_id"), PATH_COUNTERS, paths, now)
+    _store(cursor, ADD_STREAMS, ("stream_id", "tenant_id", "purpose", "pool_id", "provider_id"), STREAM_COUNTERS, streams, now)
+
+
+def _of_path(one: Settled) -> dict[str, int]:
+    attempt = one.attempt
+    counts = {"attempted": 1, "latency_ms_sum": sum(attempt.timings.get(phase, 0) for phase in ("mail", "rcpt", "data", "body"))}
+    if attempt.verdict == Verdict.DELIVERED:
+        counts["delivered"] = 1
+    elif attempt.verdict == Verdict.REROUTED:
+        counts["rerouted"] = 1
+    elif one.final and attempt.fault != Fault.NONE:
+        counts[f"bounced_{attempt.fault}"] = 1
+    else:
+        counts["deferred"] = 1
+    if attempt.phase == "connect":
+        counts["connect_failures"] = 1
+    elif not attempt.connection_reused:
+        counts["connects"] = 1
+    if attempt.reason in (Reason.TLS_HANDSHAKE, Reason.TLS_CERTIFICATE, Reason.TLS_UNSUPPORTED, Reason.TLS_CRYPTO):
+        counts["tls_errors"] = 1
+    return counts
+
+
+def _of_stream(one: Settled, now_ms: int) -> dict[str, int]:
+    attempt = one.attempt
+    counts = {"attempted": 1}
+    if attempt.verdict == Verdict.DELIVERED:
+        counts |= {"delivered": 1, "wait_ms_sum": max(0, now_ms - id_time_ms(attempt.id)), "delivered_first_try": int(attempt.id.int & 0xFF == 1)}
+    elif one.final:
+        counts["bounced" if attempt.fault in (Fault.RECIPIENT, Fault.MESSAGE) else "bounced_other"] = 1
+    elif not one.reroute:
+        counts["deferred"] = 1
+    return counts
+
+
+def _store(cursor: Cursor, statement: str, keys: Sequence[str], counters: Sequence[str], rows: dict[tuple[int, ...], Counter[str]], now: datetime) -> None:
+    if not rows:
+        return
+    ordered = sorted(rows)
+    values: dict[str, object] = {name: [key[n] for key in ordered] for n, name in enumerate(keys)}
+    values |= {name: [rows[key][name] for key in ordered] for name in counters}
+    cursor.execute(statement, {**values, "now": now})
