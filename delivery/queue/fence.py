@@ -3,10 +3,12 @@
 Promises: at most one live engine a slot; an engine whose row is gone claims nothing more. Eviction deletes the row first (it waits
 for claims that are being committed, which hold FOR KEY SHARE on it) and gives back in a *second statement* of the same transaction, whose
 snapshot sees those claims: in one statement, 10 of 10 in-flight claims were stranded in trials. A sweep returns claims of engines that are no more.
-A delivery in whose hands engines died twice is held: no message can crash engine after engine.
+A delivery that engines had begun when they died, twice, is held: no message can crash engine after engine.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from uuid import UUID
 
 from psycopg import Connection
 
@@ -24,18 +26,18 @@ RENEW = "UPDATE delivery_engine SET renewed_at = platform_now(), suspected_at = 
 DROP = "DELETE FROM delivery_engine WHERE id = %s"
 # CASCADE is Django's, not the database's: the leases go by hand.
 DROP_LEASES = "DELETE FROM delivery_iplease WHERE engine_id = %s"
+# Only a delivery that was begun can have been what the engine died of; its try counts, for its number may stand in the journal.
 HOLD = f"""
-    WITH gone AS (DELETE FROM delivery_claimed WHERE engine_id = %(engine)s AND crashes + 1 >= {CRASHES_ALLOWED} RETURNING *)
+    WITH gone AS (DELETE FROM delivery_claimed WHERE engine_id = %(engine)s AND id = ANY (%(begun)s::uuid[]) AND crashes + 1 >= {CRASHES_ALLOWED} RETURNING *)
     INSERT INTO delivery_waiting ({columns.LIST}, why, scope, due_at)
     SELECT {columns.select("gone", crashes="gone.crashes + 1", tries="gone.tries + 1")}, 'hold',
            'engines died twice with this delivery in their hands', NULL
       FROM gone
 """
-# The claim's try counts: its number may stand in the dead engine's journal, as a dot without an answer.
 GIVE_BACK = f"""
-    WITH gone AS (DELETE FROM delivery_claimed WHERE engine_id = %(engine)s RETURNING *)
+    WITH gone AS (DELETE FROM delivery_claimed WHERE engine_id = %(engine)s RETURNING *, (id = ANY (%(begun)s::uuid[]))::int AS begun)
     INSERT INTO delivery_ready ({columns.LIST})
-    SELECT {columns.select("gone", crashes="gone.crashes + 1", tries="gone.tries + 1")} FROM gone
+    SELECT {columns.select("gone", crashes="gone.crashes + gone.begun", tries="gone.tries + gone.begun")} FROM gone
 """
 LEAVE = f"""
     WITH gone AS (DELETE FROM delivery_claimed WHERE engine_id = %(engine)s RETURNING *)
@@ -64,13 +66,14 @@ def renew(connection: Connection, engine_id: int) -> tuple[bool, object] | None:
     return connection.execute(RENEW, [engine_id]).fetchone()
 
 
-def evict(connection: Connection, engine_id: int) -> Evicted:
-    """End an engine's rights and give its claims back. Safe to repeat."""
+def evict(connection: Connection, engine_id: int, begun: Collection[UUID] = ()) -> Evicted:
+    """End an engine's rights and give its claims back. `begun`: what its journal says it had begun. Safe to repeat."""
+    rows = {"engine": engine_id, "begun": list(begun)}
     with connection.transaction():
         connection.execute(DROP_LEASES, [engine_id])
         was_there = connection.execute(DROP, [engine_id]).rowcount == 1
-        held = connection.execute(HOLD, {"engine": engine_id}).rowcount
-        given_back = connection.execute(GIVE_BACK, {"engine": engine_id}).rowcount
+        held = connection.execute(HOLD, rows).rowcount
+        given_back = connection.execute(GIVE_BACK, rows).rowcount
     return Evicted(was_there, given_back, held)
 
 

@@ -83,7 +83,8 @@ ATTEMPTS = f"""
 RELEASE_FINAL = "DELETE FROM delivery_claimed WHERE id = ANY (%(ids)s) AND engine_id = %(engine)s RETURNING id"
 FINISH = """
     UPDATE delivery_delivery d SET final = u.final, reason = u.reason, reply = u.reply, provider_id = u.provider_id, done_at = %(now)s
-      FROM unnest(%(ids)s::uuid[], %(finals)s::text[], %(reasons)s::text[], %(replies)s::text[], %(providers)s::int8[]) AS u(id, final, reason, reply, provider_id)
+      FROM unnest(%(ids)s::uuid[], %(finals)s::text[], %(reasons)s::text[], %(replies)s::text[], %(providers)s::int8[])
+             AS u(id, final, reason, reply, provider_id)
      WHERE d.id = u.id AND d.id BETWEEN %(first)s AND %(last)s AND d.final IS NULL
 """
 TO_WAITING = f"""
@@ -99,7 +100,8 @@ TO_READY = f"""
     WITH u AS (SELECT * FROM unnest(%(ids)s::uuid[], %(avoid)s::text[]) AS u(id, avoid)),
          gone AS (DELETE FROM delivery_claimed c USING u WHERE c.id = u.id AND c.engine_id = %(engine)s RETURNING c.*)
     INSERT INTO delivery_ready ({columns.LIST})
-    SELECT {columns.select("gone", tries="gone.tries + 1", ready_at="%(now)s", sticky_ip_id="NULL::int8", avoid_ip_ids="u.avoid::int8[]")} FROM gone JOIN u USING (id)
+    SELECT {columns.select("gone", tries="gone.tries + 1", ready_at="%(now)s", sticky_ip_id="NULL::int8", avoid_ip_ids="u.avoid::int8[]")}
+      FROM gone JOIN u USING (id)
 """
 # The unbegun go back as they came: no attempt was made, so nothing is counted and their turn is kept.
 UNBEGUN = f"""

@@ -1,0 +1,161 @@
+"""The journal: what a dead engine knew and had not recorded.
+
+Owns: DATA/journal/engine-ID.journal, and beside it `.old` while a full one waits for its last answers to be recorded.
+One line each, written at once with write(2), so that it survives the engine's death (not the machine's: that is flushed every 50 ms):
+
+    B attempt   the delivery was begun
+    D attempt   the final dot is about to be written
+    A json      the answer, and what becomes of the delivery
+
+Promises: an answer that is here is recorded once, by the engine or by `replay`. *Unknowable* is only a D without an A: the dot
+was written and nobody can know whether the provider took the message. A torn last line is no line.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import orjson
+from psycopg import Connection
+
+from delivery.queue.record import AttemptRow, Settled, record
+from mailplatform.shell.ids import delivery_of
+
+ROTATE_BYTES = 8 * 1024 * 1024
+
+
+def journal_path(folder: Path, engine_id: int) -> Path:
+    return folder / f"engine-{engine_id}.journal"
+
+
+def engine_of(path: Path) -> int:
+    """The engine whose journal this is."""
+    return int(path.name.removeprefix("engine-").partition(".")[0])
+
+
+class Journal:
+    """An engine's own journal, open for appending."""
+
+    def __init__(self, folder: Path, engine_id: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = journal_path(folder, engine_id)
+        self._old = self.path.with_suffix(".journal.old")
+        self._fd = self._open()
+        self._size = 0
+        self._open_ids: set[UUID] = set()
+        self._before_rotation: set[UUID] | None = None
+
+    def begun(self, attempt: UUID) -> None:
+        self._open_ids.add(attempt)
+        self._write(b"B " + attempt.hex.encode() + b"\n")
+
+    def dot(self, attempt: UUID) -> None:
+        self._write(b"D " + attempt.hex.encode() + b"\n")
+
+    def answer(self, settled: Settled) -> None:
+        self._write(b"A " + orjson.dumps(settled) + b"\n")
+
+    def recorded(self, attempts: list[UUID]) -> None:
+        """These are in the database now; the old file goes when nothing in it is open any more."""
+        self._open_ids.difference_update(attempts)
+        if self._before_rotation is not None:
+            self._before_rotation.difference_update(attempts)
+            if not self._before_rotation:
+                self._old.unlink(missing_ok=True)
+                self._before_rotation = None
+        elif self._size > ROTATE_BYTES:
+            self._rotate()
+
+    def flush(self) -> None:
+        """Bring it to the disk: what a whole machine's death may take is the answers since the last flush."""
+        os.fdatasync(self._fd)
+
+    def close(self, keep: bool) -> None:
+        os.close(self._fd)
+        if not keep:
+            self.path.unlink(missing_ok=True)
+            self._old.unlink(missing_ok=True)
+
+    def _write(self, line: bytes) -> None:
+        self._size += os.write(self._fd, line)
+
+    def _rotate(self) -> None:
+        os.close(self._fd)
+        self.path.rename(self._old)
+        self._before_rotation = set(self._open_ids)
+        self._fd, self._size = self._open(), 0
+
+    def _open(self) -> int:
+        return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a journal says: the answers, what was begun, and what nobody can know."""
+
+    answers: tuple[Settled, ...]
+    begun: frozenset[UUID]
+    unknowable: frozenset[UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What a replay did; `begun` are deliveries for `fence.evict`."""
+
+    answered: int
+    unknowable: int
+    begun: frozenset[UUID]
+
+
+def read(path: Path) -> Read:
+    """Read a journal and its predecessor. A missing one is an empty one."""
+    answers: dict[UUID, Settled] = {}
+    begun: set[UUID] = set()
+    dots: set[UUID] = set()
+    for line in _lines(path.with_suffix(".journal.old"), path):
+        kind, _, rest = line.partition(b" ")
+        if kind == b"B":
+            begun.add(UUID(hex=rest.decode()))
+        elif kind == b"D":
+            dots.add(UUID(hex=rest.decode()))
+        elif kind == b"A":
+            settled = _settled(orjson.loads(rest))
+            answers[settled.attempt.id] = settled
+    open_ids = begun - answers.keys()
+    return Read(tuple(answers.values()), frozenset(map(delivery_of, open_ids)), frozenset(map(delivery_of, dots - answers.keys())))
+
+
+def replay(connection: Connection, path: Path) -> Replayed:
+    """Record what the dead engine's journal knew. Safe to repeat; the caller evicts the engine and then removes the file."""
+    found = read(path)
+    answered = 0
+    with connection.transaction(), connection.cursor() as cursor:
+        (now,) = cursor.execute("SELECT platform_now()").fetchone() or (None,)
+        still = [row[0] for row in cursor.execute("SELECT id FROM delivery_claimed WHERE engine_id = %s", [engine_of(path)])]
+        claimed = frozenset(still)
+        answered = sum(one.attempt.delivery_id in claimed for one in found.answers)
+        for start in range(0, len(found.answers), 500):
+            record(cursor, engine_of(path), found.answers[start : start + 500], now)  # type: ignore[arg-type]
+    # A delivery the journal began and that is claimed no more was recorded before the engine died.
+    return Replayed(answered, len(found.unknowable & claimed), found.begun & claimed)
+
+
+def _lines(*paths: Path) -> Iterator[bytes]:
+    for path in paths:
+        if path.exists():
+            whole, _, _torn = path.read_bytes().rpartition(b"\n")
+            yield from whole.split(b"\n") if whole else ()
+
+
+def _settled(values: dict[str, Any]) -> Settled:
+    attempt = values.pop("attempt")
+    attempt["id"], attempt["started_at"] = UUID(attempt["id"]), datetime.fromisoformat(attempt["started_at"])
+    if values["due_at"]:
+        values["due_at"] = datetime.fromisoformat(values["due_at"])
+    values["avoid_ip_ids"] = tuple(values["avoid_ip_ids"])
+    known = {field.name for field in fields(Settled)}
+    return Settled(attempt=AttemptRow(**attempt), **{name: value for name, value in values.items() if name in known})
