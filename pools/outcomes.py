@@ -1,7 +1,8 @@
 """The vocabulary of outcomes: what an attempt came to, why, and whose fault it was.
 
 Everything that counts, scores, retries or explains mail speaks in these words and no others. A provider's own
-words stay beside them in the attempt's reply, never instead of them.
+words stay beside them in the attempt's reply, never instead of them. `fault_of` and `remedy_of` know every reason: a new reason
+without an entry in MEANING fails at import. docs/outcomes.md is the same table with its arguments.
 """
 
 from dataclasses import dataclass
@@ -140,6 +141,50 @@ class Reason(StrEnum):
     LOCAL_REFUSED_ADDRESS = "local.refused_address"  # the MX resolves to an address that policy forbids
 
 
+class Remedy(StrEnum):
+    """What would help. It decides between the verdicts; the fault only decides who is counted."""
+
+    ANOTHER_PATH = "another_path"  # ours: another sending IP may get through; never a bounce at first sight
+    WAIT = "wait"  # nobody's path helps now; never a bounce at first sight either
+    AS_SAID = "as_said"  # take the reply at its word: 4xx again later, 5xx final
+
+
+class ActionKind(StrEnum):
+    """What a response rule does to its scope."""
+
+    SUSPEND = "suspend"
+    REDUCE_RATE = "reduce_rate"
+    REDUCE_CONNECTIONS = "reduce_connections"
+    REDUCE_DELIVERIES = "reduce_deliveries"
+    REDUCE_RECIPIENTS = "reduce_recipients"
+    HOLD = "hold"
+    REQUIRE_TLS = "require_tls"
+    PREFER_IPV4 = "prefer_ipv4"
+    SPLIT_BY_DOMAIN = "split_by_domain"
+
+
+class ActionScope(StrEnum):
+    """To what. All but IP hold at one provider only."""
+
+    PATH = "path"
+    IP = "ip"
+    NETBLOCK = "netblock"
+    SIGNING_DOMAIN = "signing_domain"
+    TENANT = "tenant"
+    RECIPIENT = "recipient"
+
+
+@dataclass(frozen=True, slots=True)
+class PathAction:
+    """What a response rule wants done once `trigger_count` matches fell within `trigger_period_s`; duration_s 0: until it is lifted."""
+
+    kind: ActionKind
+    scope: ActionScope
+    duration_s: int
+    trigger_count: int
+    trigger_period_s: int
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """One attempt's result. `action` is what its response rule wants done to the path, if anything."""
@@ -148,15 +193,67 @@ class Outcome:
     reason: Reason
     fault: Fault
     rule: str | None = None
-    action: "PathAction | None" = None
+    action: PathAction | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PathAction:
-    """What a response rule does to a scope: `kind` suspend, reduce_rate, … for `duration_s` once `trigger_count` matches fell in an hour."""
+def _meanings() -> dict[Reason, tuple[Fault, Remedy]]:
+    """Every reason's fault and remedy, written by family; what a family says first its members may correct."""
+    ours, theirs, message, recipient = Fault.INFRASTRUCTURE, Fault.DESTINATION, Fault.MESSAGE, Fault.RECIPIENT
+    reroute, wait, as_said = Remedy.ANOTHER_PATH, Remedy.WAIT, Remedy.AS_SAID
+    families = {
+        "accepted": (Fault.NONE, as_said),
+        "expired": (theirs, as_said),
+        "undetermined": (theirs, as_said),
+        "hard": (recipient, as_said),
+        "soft": (theirs, as_said),
+        "rate_limited": (ours, reroute),
+        "block": (ours, reroute),
+        "auth": (message, as_said),
+        "content": (message, as_said),
+        "policy": (theirs, as_said),
+        "tls": (theirs, wait),
+        "protocol": (theirs, as_said),
+        "network": (ours, reroute),
+        "connection": (ours, reroute),
+        "local": (ours, reroute),
+    }
+    members = {
+        Reason.HARD_INVALID_SENDER: (ours, wait),  # the envelope sender is the platform's own (VERP), its DNS too
+        Reason.HARD_RELAY_DENIED: (theirs, as_said),  # most often a wrong MX: the mailbox may exist
+        Reason.SOFT_GREYLIST: (theirs, wait),  # the same path again, later: another one starts from the beginning
+        Reason.SOFT_MAILBOX_FULL: (recipient, as_said),
+        Reason.SOFT_INVALID_MAILBOX: (recipient, as_said),
+        Reason.RATE_RECIPIENT: (theirs, wait),  # the mailbox's own limit, over all its senders
+        Reason.RATE_DOMAIN: (ours, wait),  # counted by signing domain: every path of ours shares it
+        Reason.RATE_SENDER: (ours, wait),
+        Reason.RATE_DAILY: (ours, wait),
+        Reason.BLOCK_DNSBL_DEAD: (theirs, wait),  # it asks a list that no longer exists and takes silence for a listing
+        Reason.BLOCK_DOMAIN_REPUTATION: (message, as_said),  # names the tenant's domain: no IP of ours changes that
+        Reason.BLOCK_DOMAIN_DNSBL: (message, as_said),
+        Reason.BLOCK_SENDER: (message, as_said),
+        Reason.AUTH_SPF: (ours, reroute),  # the envelope domain and the IP are both ours (VERP)
+        Reason.AUTH_PTR: (ours, reroute),
+        Reason.AUTH_IPV6: (ours, reroute),
+        Reason.TLS_REQUIRED: (ours, reroute),  # it says that we came without TLS
+        Reason.TLS_POLICY: (ours, reroute),
+        Reason.PROTOCOL_HELO: (ours, reroute),
+        Reason.PROTOCOL_TOO_MANY_RECIPIENTS: (ours, reroute),  # one recipient a transaction: it counts the session or the hour
+        Reason.PROTOCOL_MULTI_DOMAIN: (ours, reroute),
+        Reason.NETWORK_DNS: (theirs, wait),
+        Reason.NETWORK_LOOP: (theirs, as_said),
+        Reason.LOCAL_REFUSED_ADDRESS: (theirs, wait),
+    }
+    return {reason: members.get(reason) or families[reason.partition(".")[0]] for reason in Reason}
 
-    kind: str
-    scope: str
-    duration_s: int
-    trigger_count: int
-    trigger_period_s: int
+
+MEANING = _meanings()
+
+
+def fault_of(reason: Reason) -> Fault:
+    """Whose fault a failure for this reason is; total."""
+    return MEANING[reason][0]
+
+
+def remedy_of(reason: Reason) -> Remedy:
+    """What would help against it; total."""
+    return MEANING[reason][1]

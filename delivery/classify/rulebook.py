@@ -1,0 +1,131 @@
+"""The rule book: which response rule a reply matches.
+
+Owns: order and search. A provider's own rules come first, then everybody's, each by position; rules that know only the code
+(`confidence` fallback) come last, after the table of enhanced codes. Promises: total on any text; a rule that does not
+compile or speaks words that are not ours is left out, loudly. Never: decides what becomes of the delivery (classify.py).
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import structlog
+
+from delivery.classify.needles import needles
+from pools.outcomes import ActionKind, ActionScope, PathAction, Reason
+from pools.providers.shipped import group_of
+
+FALLBACK = "fallback"
+DISPOSITIONS = ("retry", "bounce", "suppress")
+log = structlog.get_logger(__name__)
+
+
+class RuleRow(Protocol):
+    """What of a ResponseRule row is needed here."""
+
+    id: str
+    provider_group: str
+    position: int
+    pattern: str
+    reason: str
+    disposition: str
+    temporary_5xx: bool
+    action: dict[str, Any]
+    confidence: str
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule, compiled."""
+
+    id: str
+    group: str
+    position: int
+    pattern: str
+    reason: Reason
+    disposition: str
+    temporary_5xx: bool
+    action: PathAction | None
+    fallback: bool
+
+    @cached_property
+    def search(self) -> re.Pattern[str]:
+        return re.compile(self.pattern, re.IGNORECASE)
+
+    @cached_property
+    def needles(self) -> tuple[str, ...] | None:
+        return needles(self.pattern)
+
+    def matches(self, text: str, lower: str | None) -> bool:
+        """`lower` is the text in lower case when it is ASCII: only then do needles tell."""
+        wanted = self.needles
+        if lower is not None and wanted is not None and not any(needle in lower for needle in wanted):
+            return False
+        return self.search.search(text) is not None
+
+
+class RuleBook:
+    """Every enabled rule, compiled and in order; build one from the rows and keep it until they change."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        ordered = sorted(rules, key=lambda rule: rule.position)
+        self._general = [rule for rule in ordered if not rule.group and not rule.fallback]
+        self._fallback = [rule for rule in ordered if not rule.group and rule.fallback]
+        groups = {rule.group for rule in ordered if rule.group}
+        self._by_group = {group: [rule for rule in ordered if rule.group == group] + self._general for group in groups}
+
+    @classmethod
+    def from_rows(cls, rows: Iterable[RuleRow]) -> "RuleBook":
+        """From ResponseRule rows (or shipped rules); rows that are not enabled or not usable are left out."""
+        compiled = (_compiled(row) for row in rows if getattr(row, "enabled", True))
+        return cls(rule for rule in compiled if rule is not None)
+
+    def match(self, text: str, provider_key: str) -> Rule | None:
+        """The first rule that a reply's text matches, code-only rules aside."""
+        return _first(self._by_group.get(group_of(provider_key), self._general), text)
+
+    def by_code(self, text: str) -> Rule | None:
+        """The rule for a reply of which only the code is understood."""
+        return _first(self._fallback, text)
+
+
+def action_of(data: dict[str, Any]) -> PathAction | None:
+    """The action of a rule's JSON; raises ValueError, KeyError or TypeError when it is not one."""
+    if not data:
+        return None
+    return PathAction(
+        kind=ActionKind(data["kind"]),
+        scope=ActionScope(data["scope"]),
+        duration_s=int(data["duration_s"]),
+        trigger_count=int(data["trigger_count"]),
+        trigger_period_s=int(data["trigger_period_s"]),
+    )
+
+
+def _compiled(row: RuleRow) -> Rule | None:
+    try:
+        if row.disposition not in DISPOSITIONS:
+            raise ValueError(f"disposition {row.disposition!r}")
+        rule = Rule(
+            row.id,
+            row.provider_group,
+            row.position,
+            row.pattern,
+            Reason(row.reason),
+            row.disposition,
+            row.temporary_5xx,
+            action_of(row.action),
+            row.confidence == FALLBACK,
+        )
+        _ = rule.search, rule.needles
+    except (re.error, ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
+        log.error("response rule left out", rule=row.id, error=str(error))
+        return None
+    return rule
+
+
+def _first(rules: list[Rule], text: str) -> Rule | None:
+    lower = text.lower() if text.isascii() else None
+    return next((rule for rule in rules if rule.matches(text, lower)), None)
