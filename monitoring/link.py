@@ -1,0 +1,53 @@
+"""The link to the database: one direct session that comes back by itself.
+
+Owns: one autocommit connection and which incarnation of the server it belongs to. Promises: a server that hangs costs at most
+a few seconds (connect, statement and TCP timeouts); after a loss it tries again with growing pauses. Never: a
+transaction pooler (session locks and incarnations mean nothing through one).
+"""
+
+import logging
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+
+from monitoring.judge import Incarnation
+from monitoring.sightings import incarnation_of
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
+OPTIONS = "-c statement_timeout=5000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=60000 -c jit=off"
+
+
+class Link:
+    """`sessions()` yields a new connection each time the last one was lost, until `stopping()` says so."""
+
+    def __init__(self, url: str, name: str, stopping: Callable[[], bool], pause: Callable[[float], None]) -> None:
+        self._url, self._name, self._stopping, self._pause = url, name, stopping, pause
+
+    def sessions(self) -> Iterator[tuple[psycopg.Connection[Any], Incarnation]]:
+        pause_s = FIRST_PAUSE_S
+        while not self._stopping():
+            try:
+                connection = self._connect()
+                incarnation = incarnation_of(connection)
+            except psycopg.Error as error:
+                log.log(logging.INFO if pause_s < LONGEST_PAUSE_S else logging.WARNING, "%s: the database does not answer: %s", self._name, _short(error))
+                self._pause(pause_s * random.uniform(0.8, 1.2))  # noqa: S311 - spreads reconnects, guards nothing
+                pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
+                continue
+            pause_s = FIRST_PAUSE_S
+            with connection:
+                yield connection, incarnation
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        return psycopg.connect(
+            self._url, autocommit=True, connect_timeout=2, application_name=self._name, options=OPTIONS,
+            keepalives_idle=2, keepalives_interval=1, keepalives_count=3, tcp_user_timeout=5000,
+        )  # fmt: skip
+
+
+def _short(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,46 @@
+"""Rhythm: when a program looks next, and how it is told to stop.
+
+Owns: the stop signals and the pause between looks. Promises: a pause ends at once for a signal or for a process that ends. Never:
+catches up on missed looks: a late look is followed by a whole pause.
+"""
+
+import os
+import select
+import signal
+import time
+from collections.abc import Iterable
+
+LOOK_EVERY_S = 0.050
+
+
+def now_s() -> float:
+    """The clock of judges: goes on while the machine sleeps, never jumps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class Rhythm:
+    """Pauses that a signal ends."""
+
+    def __init__(self) -> None:
+        self.stopping = False
+        self._bell, self._ringer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def obey_signals(self) -> None:
+        """Stop on SIGTERM and SIGINT; only a program's main thread may ask for that."""
+        signal.set_wakeup_fd(self._ringer, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.stop())
+
+    def stop(self) -> None:
+        self.stopping = True
+        os.write(self._ringer, b"!")
+
+    def pause(self, seconds: float, until_readable: Iterable[int] = ()) -> None:
+        """Wait; a process whose pidfd is given ends the wait by ending."""
+        if self.stopping:
+            return
+        poll = select.poll()
+        poll.register(self._bell, select.POLLIN)
+        for descriptor in until_readable:
+            poll.register(descriptor, select.POLLIN)
+        poll.poll(max(0.0, seconds) * 1000)
