@@ -33,7 +33,7 @@ class Failure(StrEnum):
     CUT = "cut"  # the peer closed or reset the connection
     PROTOCOL = "protocol"  # what came was not SMTP, or came out of turn
     FENCED = "fenced"  # our own lease had run out: the dot was not written
-    REFUSED = "refused"  # the TCP connection was refused
+    REFUSED = "refused"  # the peer said no: TCP refused, or a 4xx or 5xx reply that stands beside this
     UNREACHABLE = "unreachable"  # no route, network down, or the source address is not ours
     DNS = "dns"
     TLS_HANDSHAKE = "tls_handshake"
@@ -45,7 +45,7 @@ class Failure(StrEnum):
 
 @dataclass(frozen=True)
 class Reply:
-    """One reply to one command. `lines` are cleaned texts without code and enhanced code."""
+    """One reply to one command. `lines` are cleaned and have no code; an enhanced code that every line repeats stays on the first only."""
 
     code: int
     enhanced: str | None
@@ -53,9 +53,11 @@ class Reply:
 
     @cached_property
     def text(self) -> str:
-        """Code, enhanced code and all lines, joined by one space; at most 2,000 characters."""
-        parts = [str(self.code), *([self.enhanced] if self.enhanced else []), *self.lines]
-        return " ".join(part for part in parts if part)[:TEXT_LIMIT_CHARS]
+        """Code and lines, joined by one space, as response rules match it; at most 2,000 characters."""
+        said = " ".join(line for line in self.lines if line)
+        if self.enhanced and not said.startswith(self.enhanced):
+            said = f"{self.enhanced} {said}"
+        return f"{self.code} {said}".rstrip()[:TEXT_LIMIT_CHARS]
 
     @property
     def positive(self) -> bool:
