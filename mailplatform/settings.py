@@ -83,7 +83,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "mailplatform.shell.policy.PolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -126,7 +126,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_REQUEST_BYTES
 
 # -- people -------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "tenants.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend", "mailplatform.tenants.roles.RoleBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
@@ -140,7 +140,52 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_ADAPTER = "mailplatform.tenants.accounts.NoSignup"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Mailplatform"
+ACCOUNT_SESSION_REMEMBER = False  # a session ends after SESSION_COOKIE_AGE
+ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False  # the session goes on; Django ends every other one
+ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/5m/key", "change_password": "5/m/user", "reauthenticate": "10/m/user"}
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+
+# Every change that a person makes in the admin is kept with its old and new values (shell.audit); secrets are not.
+AUDITLOG_INCLUDE_TRACKING_MODELS: tuple[str | dict[str, object], ...] = (
+    {"model": "tenants.User", "exclude_fields": ["password", "last_login"]},
+    "tenants.Tenant",
+    {"model": "tenants.ApiKey", "exclude_fields": ["secret_hash", "last_used_at"]},
+    "tenants.SendingDomain",
+    {"model": "tenants.DkimKey", "exclude_fields": ["private_encrypted"]},
+    "pools.Zone",
+    "pools.Node",
+    "pools.SendingIP",
+    "pools.Pool",
+    "pools.PoolMember",
+    "pools.Stream",
+    "pools.Provider",
+    "pools.ResponseRule",
+    {"model": "pools.StaticRoute", "exclude_fields": ["password_encrypted"]},
+    "pools.TlsException",
+    "delivery.Suppression",
+)
+UNFOLD = {
+    "SITE_TITLE": "Mailplatform",
+    "SITE_HEADER": "Mailplatform",
+    "SITE_SUBHEADER": "Admin",
+    "SITE_URL": "/",
+    "SITE_SYMBOL": "send",
+    "SHOW_HISTORY": False,
+    "SHOW_BACK_BUTTON": True,
+    "BORDER_RADIUS": "6px",
+    "COLORS": {  # the console's ground, ink and accent (static/console/tokens.css)
+        "base": {
+            "50": "#f7f7f5", "100": "#f2f2ef", "200": "#e5e5e0", "300": "#c9c9c2", "400": "#92969e", "500": "#65686f",
+            "600": "#4d5056", "700": "#41454d", "800": "#272a2f", "900": "#16181b", "950": "#0f1012",
+        },
+        "primary": {
+            "50": "#f4f4fd", "100": "#ebecfa", "200": "#d3d6f6", "300": "#a9b0ff", "400": "#7f86ec", "500": "#5a60d6",
+            "600": "#4046c4", "700": "#3439a3", "800": "#2b2f85", "900": "#25273d", "950": "#14151f",
+        },
+    },
+}  # fmt: skip
 
 # -- the browser --------------------------------------------------------------------------------------------------
 # Scripts and styles come from this host alone; the admin adds what django-unfold's Alpine needs (shell.policy).

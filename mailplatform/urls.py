@@ -1,9 +1,14 @@
 """The apps' doors, by name."""
 
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
+# The admin has no login of its own: rate limits and second factors are allauth's, and a tenant user gets 403.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+
 urlpatterns = [
     path("admin/", admin.site.urls),
-    path("accounts/", include("allauth.urls")),
+    path("accounts/", include("mailplatform.tenants.entrance")),
+    path("", include("mailplatform.shell.console")),
 ]

@@ -30,3 +30,24 @@ class Notice(models.Model):
 
     def __str__(self) -> str:
         return self.sentence
+
+
+class AuditEntry(models.Model):
+    """Who did what to what. Written by shell.audit, never changed."""
+
+    at = models.DateTimeField()
+    actor_id = models.BigIntegerField(null=True, help_text="The user, if it was one; kept when the account is gone.")
+    actor = models.CharField(max_length=200)
+    action = models.CharField(max_length=60)
+    target = models.CharField(max_length=200)
+    sentence = models.TextField()
+    address = models.GenericIPAddressField(null=True, blank=True)
+    detail = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "audit entries"
+        indexes = [models.Index(fields=["target", "-id"], name="audit_of_target"), models.Index(fields=["actor", "-id"], name="audit_of_actor")]
+
+    def __str__(self) -> str:
+        return self.sentence

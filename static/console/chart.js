@@ -1,0 +1,100 @@
+/* Charts: every [data-chart] is drawn by uPlot, in the theme's computed colours, as wide as its place, again when theme or width change.
+   The data is what shell/charts.py put into the attribute. */
+(function () {
+  "use strict";
+  var drawn = new Map();
+
+  function colourOf(host, kind, look) {
+    var probe = document.createElement("i");
+    probe.setAttribute(kind, look);
+    probe.className = kind === "class" ? look : "probe";
+    probe.hidden = false;
+    host.appendChild(probe);
+    var colour = getComputedStyle(probe).color;
+    probe.remove();
+    return colour;
+  }
+  function kindOf(look) {
+    if (["transactional", "notification", "marketing"].indexOf(look) >= 0) return "data-purpose";
+    return look === "main" || look === "quiet" ? "data-series" : "data-state";
+  }
+  function withAlpha(colour, alpha) {
+    var parts = colour.match(/[\d.]+/g);
+    return parts && /^rgb/.test(colour) ? "rgba(" + parts.slice(0, 3).join(",") + "," + alpha + ")" : colour;
+  }
+  function words(value, data) {
+    if (value === null || value === undefined) return "–";
+    if (data.percent) return (100 * value).toFixed(1) + "\u00a0%";
+    return value.toLocaleString("en-GB", { maximumFractionDigits: value < 10 ? 2 : value < 100 ? 1 : 0 }) + (data.unit ? "\u00a0" + data.unit : "");
+  }
+  function stack(rows) { // every row becomes the sum of itself and those before it
+    var sums = [];
+    return rows.map(function (row) {
+      sums = row.map(function (value, i) { return (value || 0) + (sums[i] || 0); });
+      return sums;
+    });
+  }
+
+  function draw(host) {
+    var old = drawn.get(host);
+    if (old) old.destroy();
+    var data = JSON.parse(host.dataset.chart);
+    var ink = colourOf(host, "class", "probe-ink"), line = colourOf(host, "class", "probe-line");
+    var font = "12px " + getComputedStyle(document.body).fontFamily;
+    var rows = data.series.map(function (s) { return s.values; });
+    var shown = data.stacked ? stack(rows) : rows;
+    var series = data.series.map(function (s, i) {
+      var colour = colourOf(host, kindOf(s.look), s.look);
+      return {
+        label: s.name, stroke: colour, width: 1.75, points: { show: false }, spanGaps: false,
+        dash: s.dash === "dash" ? [6, 4] : s.dash === "dots" ? [1, 4] : undefined,
+        fill: data.stacked ? withAlpha(colour, 0.85) : s.filled ? withAlpha(colour, 0.2) : undefined,
+        value: function (u, v, at, index) { return words(index === null || index === undefined ? null : rows[i][index], data); }
+      };
+    });
+    // A stack is drawn from the top down, so that each area covers the foot of the one above it.
+    if (data.stacked) { series.reverse(); shown = shown.slice().reverse(); }
+    var options = {
+      width: Math.max(200, host.clientWidth), height: data.height, tzDate: function (s) { return uPlot.tzDate(new Date(s * 1000), "Etc/UTC"); },
+      cursor: { y: false, points: { size: 6 } }, legend: { live: true }, padding: [8, 8, 0, 0],
+      scales: { y: { range: function (u, low, high) { return [Math.min(0, low || 0), high > 0 ? high * 1.08 : 1]; } } },
+      axes: [
+        { stroke: ink, font: font, grid: { show: false }, ticks: { stroke: line, size: 4, width: 1 }, gap: 4, size: 28, space: 72,
+          values: [[86400, "{D} {MMM}", null, null, null, null, null, null, 1], [3600, "{HH}:{mm}", "\n{D} {MMM}", null, null, null, null, null, 1], [60, "{HH}:{mm}", null, null, null, null, null, null, 1], [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1]] },
+        { stroke: ink, font: font, grid: { stroke: line, width: 1 }, ticks: { show: false }, gap: 6, size: 52, space: 40,
+          values: function (u, splits) { return splits.map(function (v) { return words(v, data); }); } }
+      ],
+      series: [{ label: "UTC", value: function (u, v) { return v === null || v === undefined ? "–" : new Date(v * 1000).toISOString().slice(5, 16).replace("T", " "); } }].concat(series),
+      hooks: { draw: [function (u) { mark(u, data.events, ink); }] }
+    };
+    host.textContent = "";
+    drawn.set(host, new uPlot(options, [data.times].concat(shown), host));
+  }
+
+  function mark(u, events, ink) { // letters that stand in the text beside the chart
+    (events || []).forEach(function (event) {
+      var x = u.valToPos(event[0], "x", true), c = u.ctx, scale = devicePixelRatio || 1;
+      if (x < u.bbox.left || x > u.bbox.left + u.bbox.width) return;
+      c.save();
+      c.strokeStyle = c.fillStyle = ink;
+      c.lineWidth = scale;
+      c.beginPath(); c.moveTo(x, u.bbox.top); c.lineTo(x, u.bbox.top + u.bbox.height); c.stroke();
+      c.textAlign = "center";
+      c.fillText(event[1], x, u.bbox.top - 2 * scale);
+      c.restore();
+    });
+  }
+
+  function drawAll() { document.querySelectorAll("[data-chart]").forEach(draw); }
+  function drawNew() {
+    drawn.forEach(function (plot, host) { if (!host.isConnected) { plot.destroy(); drawn.delete(host); } });
+    document.querySelectorAll("[data-chart]").forEach(function (host) { if (!drawn.has(host)) draw(host); });
+  }
+  var later;
+  function soon() { clearTimeout(later); later = setTimeout(drawAll, 80); }
+  drawAll();
+  document.addEventListener("htmx:afterSettle", drawNew);
+  addEventListener("resize", soon);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", soon);
+  new MutationObserver(soon).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
+})();
