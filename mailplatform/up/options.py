@@ -1,0 +1,111 @@
+"""What `bin/up` can be told. Owns the option names; refuses combinations that would expose people, in a sentence."""
+
+import argparse
+import ipaddress
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PORT = 8000
+
+
+class Refused(Exception):
+    """It cannot start like this; the message is one sentence that says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    host: str
+    port: int
+    data: Path
+    demo_traffic: bool
+    live: bool
+    certificate: str = ""
+    certificate_key: str = ""
+    behind_proxy: bool = False
+
+    @property
+    def mode(self) -> str:
+        return "live" if self.live else "sandbox"
+
+    @property
+    def is_loopback(self) -> bool:
+        return self.host == "localhost" or _address(self.host).is_loopback
+
+    @property
+    def public_url(self) -> str:
+        """Where a browser finds it, unless PUBLIC_URL says otherwise."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "localhost") else self.host  # noqa: S104
+        return f"{'https' if self.certificate else 'http'}://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise Refused(f"{message[0].upper()}{message[1:]}: see bin/up --help.")
+
+
+def read(arguments: list[str]) -> Options:
+    """Options from the command line; certificate, key and proxy from the environment."""
+    parser = _Parser(
+        prog="bin/up",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Start the whole platform in the foreground: database, web server, engines, node agents, watchers and, "
+        "unless it is live,\na simulated internet to send mail to. Ctrl-C stops all of it and keeps the data.",
+        epilog="Settings come from the environment or .env: docs/configuration.md lists them all. With DATABASE_URL set, no embedded database starts.",
+    )
+    parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="the address to listen on (default: 127.0.0.1, this machine only)")
+    parser.add_argument("--port", type=int, default=PORT, help=f"the web server's port (default: {PORT})")
+    parser.add_argument("--data", type=Path, default=data_folder(), metavar="DIR", help="where everything is kept: database, secrets, logs (default: var/)")
+    parser.add_argument("--no-demo", action="store_true", help="no demo traffic; demo tenants and DIR/demo.json are made all the same")
+    parser.add_argument(
+        "--live",
+        action="store_true",
+        help="send to the real internet: real DNS, real mail servers on port 25, no simulated ones and no demo tenants. "
+        "A data folder is live or sandbox for ever. Beyond this machine it answers HTTPS only: set TLS_CERTIFICATE and "
+        "TLS_CERTIFICATE_KEY (PEM files), or BEHIND_PROXY=1 with a proxy that ends TLS on this machine",
+    )
+    given = parser.parse_args(arguments)
+    return check(
+        Options(
+            host=given.host,
+            port=given.port,
+            data=given.data.absolute(),
+            demo_traffic=not given.no_demo and not given.live,
+            live=given.live,
+            certificate=os.environ.get("TLS_CERTIFICATE", ""),
+            certificate_key=os.environ.get("TLS_CERTIFICATE_KEY", ""),
+            behind_proxy=os.environ.get("BEHIND_PROXY", "").lower() in ("1", "true", "yes", "on"),
+        )
+    )
+
+
+def data_folder() -> Path:
+    """DATA_DIR or the checkout's var/."""
+    return Path(os.environ.get("DATA_DIR") or ROOT / "var")
+
+
+def check(options: Options) -> Options:
+    if not 1 <= options.port <= 65535:
+        raise Refused(f"There is no port {options.port}: choose one from 1 to 65535.")
+    if options.host != "localhost":
+        _address(options.host)
+    if bool(options.certificate) != bool(options.certificate_key):
+        raise Refused("A certificate needs its key: set both TLS_CERTIFICATE and TLS_CERTIFICATE_KEY.")
+    for file in filter(None, (options.certificate, options.certificate_key)):
+        if not os.access(file, os.R_OK):
+            raise Refused(f"{file} cannot be read: TLS_CERTIFICATE and TLS_CERTIFICATE_KEY name PEM files that this user may read.")
+    if options.live and not options.is_loopback and not options.certificate:
+        raise Refused(
+            f"--live does not answer plain HTTP on {options.host}: set TLS_CERTIFICATE and TLS_CERTIFICATE_KEY, "
+            "or listen on 127.0.0.1 and put a proxy that ends TLS before it (BEHIND_PROXY=1)."
+        )
+    return options
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        raise Refused(f"--host {host} is not an address: give one of this machine's, like 127.0.0.1 or 0.0.0.0.") from None

@@ -1,0 +1,47 @@
+"""The panel that a start ends with: where to go, how to get in, what to paste."""
+
+import json
+from pathlib import Path
+
+from mailplatform.up.options import Options
+
+_LIVE = """\
+This installation is LIVE: it looks real names up and sends to real mail servers on port 25. Mail that you submit reaches people."""
+
+
+def panel(options: Options, url: str, demo_file: Path, sandbox_url: str, seconds: float) -> str:
+    rows = [f"Mailplatform is up after {seconds:.1f} s", "", f"Console   {url}/"]
+    if options.live:
+        return _framed([*rows, "", *_LIVE.splitlines(), "", "Ctrl-C stops everything and keeps the data. README.md goes on from here."])
+    demo = json.loads(demo_file.read_text())
+    rows += [
+        f"Login     {demo['operator']['email']}",
+        f"Password  {demo['operator']['password']}",
+        f"Inbox     {sandbox_url}/   (what arrived in the simulated internet)",
+        f"API key   {demo['tenant']['api_key']}",
+        f"          (tenant {demo['tenant']['name']}, may send from {demo['tenant']['domain']})",
+        "",
+        "Send a first message: paste this",
+    ]
+    ending = ["Ctrl-C stops everything and keeps the data. README.md goes on from here."]
+    return _framed(rows) + "\n" + curl(url, demo["tenant"]) + "\n\n" + "\n".join(ending)
+
+
+def curl(url: str, tenant: dict[str, str]) -> str:
+    """Outside the frame, so that it can be pasted whole."""
+    message = {
+        "from": f"Hello <hello@{tenant['domain']}>",
+        "to": "you@gmail.com",
+        "subject": "My first message",
+        "text": "It went through the API, a queue and SMTP with TLS to a simulated Gmail.",
+    }
+    return (
+        f"  curl -sS {url}/api/v1/messages \\\n"
+        f"    -H 'Authorization: Bearer {tenant['api_key']}' -H 'Content-Type: application/json' \\\n"
+        f"    -d '{json.dumps(message)}'"
+    )
+
+
+def _framed(rows: list[str]) -> str:
+    width = max(len(row) for row in rows)
+    return "\n".join([f"╭{'─' * (width + 2)}╮", *(f"│ {row:<{width}} │" for row in rows), f"╰{'─' * (width + 2)}╯"])

@@ -1,0 +1,97 @@
+"""Which ports this installation uses: the web server's is told, the sandbox's are found free once and kept.
+
+Owns: DATA/ports.json. Never: takes a port that somebody listens on.
+"""
+
+import ipaddress
+import json
+import socket
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+from mailplatform.up.options import Refused
+
+_FIRST_CHOICE = {"dns": 5300, "smtp": 2525, "inbox": 8025}
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The sandbox's: its DNS server, all of its mail servers, its inbox."""
+
+    dns: int
+    smtp: int
+    inbox: int
+
+
+def claim_web_port(host: str, port: int) -> None:
+    """Refuse in one sentence where the web server could not listen."""
+    try:
+        _listen(host, port, socket.SOCK_STREAM)
+    except PermissionError:
+        raise Refused(f"Port {port} is only for root: start bin/up with --port {port + 8000 if port < 57536 else 8000}.") from None
+    except OSError as error:
+        if is_free(host, 0):
+            other = _next_free(host, port + 1)
+            raise Refused(f"Port {port} on {host} is taken{_by_whom(port)}: start bin/up with --port {other}, or end what uses it.") from None
+        raise Refused(f"{host} is not an address of this machine ({error.strerror}): choose another --host.") from None
+
+
+def sandbox_ports(data: Path) -> Ports:
+    """The ports of the last start where they are still free, others where not."""
+    file = data / "ports.json"
+    try:
+        before = json.loads(file.read_text())
+    except (OSError, ValueError):
+        before = {}
+    chosen: dict[str, int] = {}
+    for name, first in _FIRST_CHOICE.items():
+        kept = before.get(name)
+        chosen[name] = kept if isinstance(kept, int) and _all_free(kept) else _next_free_everywhere(first, set(chosen.values()))
+    ports = Ports(**chosen)
+    file.write_text(json.dumps(asdict(ports)))
+    return ports
+
+
+def is_free(host: str, port: int, kind: int = socket.SOCK_STREAM) -> bool:
+    try:
+        _listen(host, port, kind)
+    except OSError:
+        return False
+    return True
+
+
+def _listen(host: str, port: int, kind: int) -> None:
+    family = socket.AF_INET6 if host != "localhost" and ipaddress.ip_address(host).version == 6 else socket.AF_INET
+    with socket.socket(family, kind) as probe:
+        if kind == socket.SOCK_STREAM:
+            # As servers do: connections of an earlier start that linger in TIME_WAIT do not count, listeners do.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
+        if kind == socket.SOCK_STREAM:
+            probe.listen(1)
+
+
+def _all_free(port: int) -> bool:
+    """On every address, because the sandbox's mail servers have many; UDP too, for its DNS."""
+    return is_free("0.0.0.0", port) and is_free("0.0.0.0", port, socket.SOCK_DGRAM)  # noqa: S104
+
+
+def _next_free(host: str, port: int) -> int:
+    return next(candidate for candidate in range(port, 65536) if is_free(host, candidate))
+
+
+def _next_free_everywhere(port: int, taken: set[int]) -> int:
+    return next(candidate for candidate in range(port, 65536) if candidate not in taken and _all_free(candidate))
+
+
+def _by_whom(port: int) -> str:
+    """' by NAME (process N)', where this user may know."""
+    try:
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+                return f" by {psutil.Process(connection.pid).name()} (process {connection.pid})"
+    except psutil.Error:
+        pass
+    return ""
