@@ -80,7 +80,7 @@ def install(lock: Path) -> None:
             if line.startswith(("Collecting ", "Requirement already satisfied: ")):
                 seen += 1
                 name = re.split(r"[=\s;]", line.removeprefix("Collecting ").removeprefix("Requirement already satisfied: "))[0]
-                show(f"Fetching {min(seen, len(names))} of {len(names)}: {name}")
+                show(f"Fetching {min(seen, len(names))} of {len(names)}: {name}", worth_a_line=seen % 10 == 1)
             elif line.startswith("Installing collected packages"):
                 show(f"Installing {len(names)} packages …")
     if sys.stdout.isatty():
@@ -96,12 +96,12 @@ def remember(lock: Path) -> None:
     stamp(lock).write_text(fingerprint(lock))
 
 
-def show(sentence: str) -> None:
-    """Progress: one line that changes on a terminal, a line each elsewhere."""
+def show(sentence: str, worth_a_line: bool = True) -> None:
+    """Progress: one line that changes on a terminal, now and then a line elsewhere."""
     if sys.stdout.isatty():
         width = shutil.get_terminal_size().columns - 1
         print(f"\r{sentence[:width]:<{width}}", end="", flush=True)
-    else:
+    elif worth_a_line:
         say(sentence)
 
 

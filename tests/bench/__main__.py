@@ -1,0 +1,38 @@
+"""`bin/bench`: finds a benchmark by name, runs it, shows its figures, writes them as JSON where asked."""
+
+import argparse
+import importlib
+import sys
+from pathlib import Path
+
+from tests.bench.report import as_text, write
+
+HERE = Path(__file__).parent
+NOT_BENCHMARKS = {"__init__", "__main__", "report"}
+
+
+def names() -> list[str]:
+    return sorted(file.stem for file in HERE.glob("*.py") if file.stem not in NOT_BENCHMARKS and not file.stem.startswith("_"))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="bin/bench", description="Run a benchmark on data and ports of its own.")
+    parser.add_argument("name", nargs="?", help=f"one of: {', '.join(names()) or 'none yet'}")
+    parser.add_argument("--short", action="store_true", help="a short form: the same figures, less exact")
+    parser.add_argument("--json", type=Path, metavar="FILE", help='write {"bench", "machine", "figures"} there')
+    given = parser.parse_args()
+    if given.name is None:
+        print("\n".join(names()) or "There are no benchmarks yet.")
+        return 0
+    if given.name not in names():
+        print(f"There is no benchmark {given.name}: choose one of {', '.join(names()) or 'none yet'}.", file=sys.stderr)
+        return 2
+    figures = importlib.import_module(f"tests.bench.{given.name}").run(given.short)
+    print(as_text(figures))
+    if given.json:
+        write(given.json, given.name, figures)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
