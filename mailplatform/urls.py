@@ -11,4 +11,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/", include("mailplatform.tenants.entrance")),
     path("", include("mailplatform.shell.console")),
+    path("", include("monitoring.urls")),
+    path("", include("delivery.urls")),
 ]

@@ -27,7 +27,6 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.response import Response
-from rest_framework.views import set_rollback
 
 from mailplatform.shell.problems import Problem
 
@@ -166,6 +165,8 @@ _OF_STATUS = {
 
 def problem_details(exc: Exception, context: Mapping[str, Any]) -> Response:
     """Django REST framework's EXCEPTION_HANDLER: every exception of an API view as a problem."""
+    from rest_framework.views import set_rollback  # that module reads the settings that name this one
+
     set_rollback()
     problem = _as_problem(exc)
     if problem is None:

@@ -1,0 +1,1 @@
+"""The tenant's REST API: send messages, follow them, cancel them, keep suppressions. Every view is a `TenantView`."""

@@ -1,0 +1,46 @@
+"""Commit: the one place where submission's transactions begin and end.
+
+Promises: what leaves `committed()` without an exception is on disk, and on the synchronous standby where there is one. PostgreSQL says
+a WARNING instead of an error when the wait for a standby was cut short ("the transaction has already committed locally, but might
+not have been replicated"): that is no acceptance. Never: hides an error; the caller answers 503 and the tenant asks again.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from django.db import connection, transaction
+from psycopg import Cursor
+from psycopg.errors import Diagnostic
+
+
+class NotCertain(Exception):
+    """The COMMIT did not say yes: it is not known to be safe, so it was not accepted."""
+
+
+@contextmanager
+def committed() -> Iterator[Cursor]:
+    """A psycopg cursor with server-side binding, on Django's connection, in a transaction of its own."""
+    connection.ensure_connection()
+    raw = connection.connection
+    warnings: list[str] = []
+
+    def notice(diagnostic: Diagnostic) -> None:
+        if diagnostic.severity_nonlocalized == "WARNING":
+            warnings.append(diagnostic.message_primary or "")
+
+    handlers = ExitStack()
+    with connection.wrap_database_errors, handlers, transaction.atomic(durable=True):
+        with Cursor(raw) as cursor:
+            yield cursor
+        raw.add_notice_handler(notice)  # from here on it is COMMIT that speaks
+        handlers.callback(raw.remove_notice_handler, notice)
+    if warnings:
+        raise NotCertain(warnings[0])
+
+
+@contextmanager
+def reading() -> Iterator[Cursor]:
+    """A psycopg cursor for one look, without a transaction around it."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+        yield cursor

@@ -1,0 +1,103 @@
+"""Facts: what admission must know of a tenant, read from the database.
+
+State, cap, domains and streams change seldom and are asked for by every request: they may be CACHE_S old. Suppressions are always
+read fresh. Never decides anything.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from psycopg import Cursor
+
+from mailplatform.tenants.models import SendingDomain, Tenant
+from pools.models import Stream
+
+CACHE_S = 2.0
+_CACHE_SIZE = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFacts:
+    id: int
+    name: str
+    purpose: int
+    pool_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class TenantFacts:
+    """A tenant as submission sees it; `domains` are the verified ones, by name."""
+
+    id: int
+    name: str
+    state: str
+    daily_cap: int | None
+    domains: dict[str, int]
+    unverified: frozenset[str]
+    streams: dict[str, StreamFacts]
+    default_stream: str | None
+
+
+_cache: dict[int, tuple[float, TenantFacts]] = {}
+
+
+def facts_of(tenant_id: int) -> TenantFacts:
+    """The tenant's facts, at most CACHE_S old."""
+    known = _cache.get(tenant_id)
+    if known and time.monotonic() - known[0] < CACHE_S:
+        return known[1]
+    if len(_cache) >= _CACHE_SIZE:
+        _cache.clear()
+    facts = _load(tenant_id)
+    _cache[tenant_id] = (time.monotonic(), facts)
+    return facts
+
+
+def forget_cached() -> None:
+    """For tests, and for whoever just changed a tenant in this process."""
+    _cache.clear()
+
+
+def _load(tenant_id: int) -> TenantFacts:
+    tenant = Tenant.objects.get(pk=tenant_id)
+    domains = list(SendingDomain.objects.filter(tenant=tenant).values_list("name", "id", "verified_at"))
+    streams = list(Stream.objects.filter(tenant=tenant).values_list("name", "id", "purpose", "pool_id", "is_default"))
+    defaults = [name for name, *_, is_default in streams if is_default] or [name for name, *_ in streams if len(streams) == 1]
+    return TenantFacts(
+        id=tenant.pk,
+        name=tenant.name,
+        state=tenant.state,
+        daily_cap=tenant.daily_cap,
+        domains={name: pk for name, pk, verified_at in domains if verified_at},
+        unverified=frozenset(name for name, _, verified_at in domains if not verified_at),
+        streams={name: StreamFacts(pk, name, purpose, pool_id) for name, pk, purpose, pool_id, _ in streams},
+        default_stream=defaults[0] if defaults else None,
+    )
+
+
+SUPPRESSED = """
+    SELECT address, stream_id, reason
+      FROM delivery_suppression
+     WHERE tenant_id = %s AND address = ANY(%s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressions:
+    """Which of the asked addresses must not be mailed: by (address in lower case, stream or None for all), why."""
+
+    found: dict[tuple[str, int | None], str]
+
+    def reason(self, addr: str, stream_id: int) -> str | None:
+        """Why this stream may not mail the address; None when it may."""
+        if not self.found:
+            return None
+        lower = addr.lower()
+        return self.found.get((lower, None)) or self.found.get((lower, stream_id))
+
+
+def suppressions(cursor: Cursor, tenant_id: int, addrs: Sequence[str]) -> Suppressions:
+    """Those of the tenant among these addresses. Serves from the index of the constraint suppression_once."""
+    rows = cursor.execute(SUPPRESSED, [tenant_id, [addr.lower() for addr in addrs]]).fetchall()
+    return Suppressions({(address, stream_id): reason for address, stream_id, reason in rows})

@@ -1,0 +1,110 @@
+"""Store: composed messages become rows, a whole batch in the caller's transaction.
+
+Owns: how a Submission turns into what `delivery.queue.put` takes, and the daily cap. Never: commits, wakes engines, decides who
+may send.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from psycopg import Cursor
+
+from delivery.models import DeliveryState
+from delivery.queue.put import NewBody, NewDelivery, NewMessage
+from delivery.submit.admit import hold_of
+from delivery.submit.compose import Composed
+from delivery.submit.facts import StreamFacts, Suppressions, TenantFacts
+from delivery.submit.fingerprint import fingerprint
+from delivery.submit.submission import Submission
+from mailplatform.shell.ids import delivery_id, lowest_id_at
+from pools.purposes import Purpose
+
+EXPIRES_AFTER = {Purpose.TRANSACTIONAL: timedelta(days=4), Purpose.NOTIFICATION: timedelta(days=4), Purpose.MARKETING: timedelta(days=4)}
+CAP_WINDOW = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A message that passed every check and waits for its rows."""
+
+    id: UUID
+    submission: Submission
+    composed: Composed
+    stream: StreamFacts
+
+
+def rows_of(ready: Ready, facts: TenantFacts, suppressed: Suppressions, submitted_by: str, at: datetime) -> NewMessage:
+    """What put() stores for one message. Pure."""
+    submission, stream, composed = ready.submission, ready.stream, ready.composed
+    return NewMessage(
+        id=ready.id,
+        tenant_id=facts.id,
+        stream_id=stream.id,
+        pool_id=stream.pool_id,
+        purpose=stream.purpose,
+        body=NewBody(ready.id, composed.mime, composed.head_length, composed.body_hash, composed.needs_8bit, composed.needs_smtputf8),
+        domain_id=facts.domains[submission.sender.domain],
+        sender=_shown(submission),
+        subject=submission.subject,
+        size_bytes=len(composed.mime),
+        deliveries=tuple(
+            _delivery(ready, number, suppressed.reason(recipient.address.addr, stream.id)) for number, recipient in enumerate(submission.recipients, 1)
+        ),
+        expires_at=(submission.send_at or at) + EXPIRES_AFTER[Purpose(stream.purpose)],
+        created_at=at,
+        tags=submission.tags,
+        metadata=submission.metadata,
+        fingerprint=_fingerprint(ready, facts),
+        submitted_by=submitted_by,
+        send_at=submission.send_at,
+        hold=hold_of(facts),
+    )
+
+
+def _delivery(ready: Ready, number: int, suppressed: str | None) -> NewDelivery:
+    recipient = ready.submission.recipients[number - 1]
+    final = DeliveryState.SUPPRESSED.value if suppressed else None
+    return NewDelivery(
+        delivery_id(ready.id, number), recipient.address.addr, recipient.address.domain, recipient.role, final, f"suppressed.{suppressed}" if suppressed else ""
+    )
+
+
+def _shown(submission: Submission) -> str:
+    sender = submission.sender
+    return f"{sender.name} <{sender.addr}>" if sender.name else sender.addr
+
+
+def _fingerprint(ready: Ready, facts: TenantFacts) -> int:
+    submission = ready.submission
+    if submission.raw is None:
+        return fingerprint(facts.id, ready.stream.id, submission.subject, submission.text, submission.html)
+    return fingerprint(facts.id, ready.stream.id, submission.subject, submission.raw.body[:8192].decode("utf-8", "replace"))
+
+
+def state_of(message: NewMessage, delivery: NewDelivery) -> str:
+    """The state that a delivery has when its message has just been stored."""
+    if delivery.final:
+        return delivery.final
+    if message.hold:
+        return DeliveryState.HELD.value
+    return DeliveryState.SCHEDULED.value if message.send_at else DeliveryState.QUEUED.value
+
+
+ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('mailplatform.daily_cap'), %s::int)"
+ACCEPTED_SINCE = "SELECT coalesce(sum(recipients), 0) FROM delivery_message WHERE tenant_id = %s AND id >= %s"
+
+
+def over_cap(cursor: Cursor, facts: TenantFacts, wanted: int, at: datetime) -> bool:
+    """Whether `wanted` more deliveries break the tenant's cap; exact, as a capped tenant's submissions go one at a time."""
+    if facts.daily_cap is None:
+        return False
+    cursor.execute(ONE_AT_A_TIME, [facts.id % 2**31])
+    floor = lowest_id_at(int((at - CAP_WINDOW).timestamp() * 1000))
+    row = cursor.execute(ACCEPTED_SINCE, [facts.id, floor]).fetchone()
+    return row is not None and row[0] + wanted > facts.daily_cap
+
+
+def recipients_of(messages: Sequence[Ready]) -> list[str]:
+    return [recipient.address.addr for ready in messages for recipient in ready.submission.recipients]

@@ -1,0 +1,19 @@
+import pytest
+from django.test import Client
+
+from tests.api.world import Sender, make_sender
+
+
+@pytest.fixture
+def acme(db: None) -> Sender:
+    return make_sender("acme")
+
+
+@pytest.fixture
+def other(db: None) -> Sender:
+    return make_sender("other")
+
+
+@pytest.fixture
+def client() -> Client:
+    return Client(raise_request_exception=True)
