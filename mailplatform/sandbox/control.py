@@ -1,0 +1,156 @@
+"""What tests, drills and the demo may do to the simulated world while it runs.
+
+`Control.do({"action": …})` is the whole of POST /api/control; an unknown action or parameter is a ValueError whose text says
+what there is. Changes for "*" also hold for providers that are first seen later.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from .habits import BIG, load
+from .names import Site
+from .provider import Provider
+
+if TYPE_CHECKING:
+    from .world import World
+
+_BREAKS = ("block", "defer", "refuse", "silent", "reset")
+_OUTAGES = ("refused", "busy", "silent", "reset")
+_DNS = ("ok", "dead", "servfail")
+
+
+class Control:
+    """The actions; each is a method `_action_<name>`."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self._broken_everywhere: dict[str, str] = {}
+        self._habits_everywhere: dict[str, object] = {}
+
+    def do(self, order: Mapping[str, Any]) -> dict[str, Any]:
+        """Carry out one action; returns what it changed."""
+        rest = dict(order)
+        name = str(rest.pop("action", ""))
+        method = getattr(self, f"_action_{name}", None)
+        if method is None:
+            raise ValueError(f"There is no action '{name}'; there are {', '.join(self.names())}.")
+        try:
+            result = method(**rest)
+        except TypeError as error:
+            raise ValueError(f"'{name}' does not fit these parameters: {error}") from None
+        return {"action": name, "done": True, **(result or {})}
+
+    def names(self) -> list[str]:
+        """All actions."""
+        return sorted(m.removeprefix("_action_") for m in dir(self) if m.startswith("_action_"))
+
+    def prepare(self, provider: Provider) -> None:
+        """Give a provider that is first seen what was done to all."""
+        provider.broken.update(self._broken_everywhere)
+        if self._habits_everywhere:
+            provider.set_habits(provider.habits.changed(self._habits_everywhere))
+
+    def _providers(self, name: str) -> list[Provider]:
+        """A provider, all of them ("*"), all small servers ("small")."""
+        if name == "*":
+            for big in BIG:
+                self.world.provider(Site(big, load(big), load(big).mx))
+            return list(self.world.providers.values())
+        if name == "small":
+            return [p for p in self.world.providers.values() if not p.profile.block]
+        return [self.world.provider_named(name)]
+
+    # -- sending IPs ------------------------------------------------------------------------------------------------
+    def _action_break(self, ip: str, provider: str = "*", mode: str = "block") -> None:
+        """An IP is no longer liked: block, defer (by reputation), refuse (421), silent or reset (at connect)."""
+        _one_of(mode, _BREAKS)
+        for one in self._providers(provider):
+            one.broken[ip] = mode
+            if mode in ("refuse", "silent", "reset", "block"):
+                self._cut(one, ip)
+        if provider == "*":
+            self._broken_everywhere[ip] = mode
+
+    def _action_heal(self, ip: str, provider: str = "*") -> None:
+        """The IP is liked again, as a new one."""
+        for one in self._providers(provider):
+            one.broken.pop(ip, None)
+            one.reputations.pop(ip, None)
+        if provider == "*":
+            self._broken_everywhere.pop(ip, None)
+
+    def _action_reputation(self, ip: str, provider: str, level: float) -> None:
+        """Set the hidden reputation, 0..1."""
+        if not 0 <= level <= 1:
+            raise ValueError(f"'level' is a number from 0 to 1, not {level!r}.")
+        for one in self._providers(provider):
+            one.reputation(ip).level = level
+
+    def _action_complain(self, ip: str, provider: str, count: int = 1) -> None:
+        """So many complaints about mail from this IP."""
+        for one in self._providers(provider):
+            for _ in range(min(int(count), 10_000)):
+                one.complaint(ip)
+
+    # -- providers --------------------------------------------------------------------------------------------------
+    def _action_outage(self, provider: str, on: bool = True, mode: str = "refused") -> None:
+        """A provider's servers are down (refused), busy (421 at the banner), silent, or reset every connection."""
+        _one_of(mode, _OUTAGES)
+        for one in self._providers(provider):
+            if one.outage == "refused":
+                self.world.addresses.listen_again(one.site.key)
+            one.outage = mode if on else ""
+            if on:
+                self._cut(one, None)
+            if one.outage == "refused":
+                self.world.addresses.refuse(one.site.key)
+
+    def _action_habits(self, provider: str, **habits: Any) -> dict[str, Any]:
+        """Change limits and other habits, by name."""
+        changed = self._providers(provider)
+        new = [one.habits.changed(habits) for one in changed]  # all or nothing
+        for one, wanted in zip(changed, new, strict=True):
+            one.set_habits(wanted)
+        if provider == "*":
+            self._habits_everywhere.update(habits)
+        return {"providers": len(changed)}
+
+    def _action_latency(self, ms: float, provider: str = "*") -> dict[str, Any]:
+        """Every answer comes so much later."""
+        return self._action_habits(provider, latency_ms=ms)
+
+    # -- the DNS ----------------------------------------------------------------------------------------------------
+    def _action_dns(self, mode: str) -> None:
+        """ok, dead (no answers), servfail."""
+        _one_of(mode, _DNS)
+        self.world.directory.mode = mode
+
+    def _action_dnsbl_add(self, ip: str, zone: str = "zen", code: str = "127.0.0.2") -> None:
+        """List an address (or, on dbl, a domain)."""
+        self.world.lists.add(zone, ip, code)
+
+    def _action_dnsbl_remove(self, ip: str, zone: str = "zen") -> None:
+        """Take it off."""
+        self.world.lists.remove(zone, ip)
+
+    def _action_dnsbl_error(self, zone: str = "zen", code: str = "127.255.255.254", on: bool = True) -> None:
+        """A list answers every question with an error code."""
+        self.world.lists.set_error(zone, code if on else "")
+
+    # -- the record -------------------------------------------------------------------------------------------------
+    def _action_reset_counts(self) -> None:
+        """Counts and violations start at nothing; accepted messages stay."""
+        for one in self.world.providers.values():
+            one.counts.clear()
+            one.violations.clear()
+            one.codes.clear()
+
+    def _cut(self, provider: Provider, ip: str | None) -> None:
+        for session in list(self.world.sessions):
+            if session.provider is provider and (ip is None or session.ip == ip):
+                session.transport.abort()
+
+
+def _one_of(mode: str, modes: tuple[str, ...]) -> None:
+    if mode not in modes:
+        raise ValueError(f"'mode' is one of {', '.join(modes)}, not {mode!r}.")

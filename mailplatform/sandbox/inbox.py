@@ -1,0 +1,158 @@
+"""What the HTTP side answers: the JSON API, and the inbox pages.
+
+Reads may come from wherever the server listens; control only from loopback, as JSON, and never from a page of another site
+(a browser cannot send that content type across sites without asking, and we never agree).
+"""
+
+import ipaddress
+import json
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from .habits import BIG
+from .web import Request, Response
+
+if TYPE_CHECKING:
+    from .world import World
+
+_MOST_ROWS = 100_000
+
+
+class Inbox:
+    """Routes."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self._api: dict[str, Callable[[Request], Awaitable[Any]]] = {
+            "/api/accepted": self._accepted,
+            "/api/counts": self.counts,
+            "/api/find": self._find,
+            "/api/state": self._state,
+            "/api/complaints": self._complaints,
+        }
+
+    async def answer(self, request: Request) -> Response:
+        """The response to a request."""
+        if not _host_is_ours(request):
+            return _json({"error": "This host name is not the sandbox's."}, 421)
+        if request.path == "/api/control":
+            return self._control(request)
+        if request.method not in ("GET", "HEAD"):
+            return _json({"error": "Only GET here; POST /api/control steers."}, 405)
+        if (api := self._api.get(request.path)) is not None:
+            try:
+                return _json(await api(request))
+            except ValueError as error:
+                return _json({"error": str(error)}, 400)
+        return _json({"error": "There is no such page."}, 404)
+
+    # -- JSON -----------------------------------------------------------------------------------------------------------
+    async def _accepted(self, request: Request) -> Any:
+        """Messages after number `since`, the oldest first; `next` is the `since` of the next call."""
+        since, limit = _number(request, "since", 0), min(_number(request, "limit", 1000), _MOST_ROWS)
+        rows = await self.world.store.rows("SELECT * FROM accepted WHERE n > ? ORDER BY n LIMIT ?", (since, limit))
+        return {"accepted": rows, "next": rows[-1]["n"] if rows else since}
+
+    async def _find(self, request: Request) -> Any:
+        """Messages by recipient, Message-ID or delivery id, the newest first."""
+        rcpt, one = request.query.get("rcpt"), request.query.get("id")
+        if not rcpt and not one:
+            raise ValueError("Say 'rcpt' or 'id'.")
+        parts, values = [], []
+        if rcpt:
+            parts.append("rcpt = ?")
+            values.append(rcpt)
+        if one:
+            parts.append("(delivery_id = ? OR message_id = ? OR message_id = ?)")
+            values += [one, one, f"<{one}>"]
+        rows = await self.world.store.rows(f"SELECT * FROM accepted WHERE {' AND '.join(parts)} ORDER BY n DESC LIMIT 1000", tuple(values))
+        return {"found": rows}
+
+    async def _complaints(self, request: Request) -> Any:
+        since = _number(request, "since", 0)
+        rows = await self.world.store.rows(
+            "SELECT c.complained_at, a.* FROM complaint c JOIN accepted a USING (n) WHERE c.complained_at > ? ORDER BY c.complained_at LIMIT 10000", (since,)
+        )
+        return {"complaints": rows}
+
+    async def counts(self, request: Request) -> Any:
+        """Totals, and the same for each provider; small servers are one group unless ?small=1."""
+        providers = list(self.world.providers.values())
+        groups: dict[str, list[Any]] = {name: [] for name in (*BIG, "small")}
+        for one in providers:
+            groups["small" if not one.profile.block else one.site.key].append(one)
+        if request.query.get("small"):
+            groups.update({one.site.key: [one] for one in providers if not one.profile.block})
+        return {
+            **_summed(providers),
+            "doubled": self.world.store.doubled,
+            "last": self.world.store.last,
+            "providers": {name: _summed(members) for name, members in groups.items()},
+        }
+
+    async def _state(self, request: Request) -> Any:
+        """Providers with habits, what is broken, and the hidden reputations; small servers only when they were touched."""
+        providers = {
+            one.site.key: {
+                "title": one.profile.title,
+                "outage": one.outage,
+                "broken": one.broken,
+                "open": one.open,
+                "reputations": {ip: round(one.reputation(ip).level, 4) for ip in list(one.reputations)},
+                "habits": {name: getattr(one.habits, name) for name in type(one.habits).__slots__},
+            }
+            for one in self.world.providers.values()
+        }
+        lists = {name: listed for name, listed in self.world.lists.listed.items() if listed}
+        return {"simulated": True, "dns": self.world.directory.mode, "listed": lists, "providers": providers, "actions": self.world.control.names()}
+
+    def _control(self, request: Request) -> Response:
+        if not _is_loopback(request.peer):
+            return _json({"error": "Only this machine may steer the sandbox."}, 403)
+        if request.method != "POST" or request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+            return _json({"error": "POST JSON, with Content-Type: application/json."}, 415)
+        try:
+            order = json.loads(request.body)
+            if not isinstance(order, dict):
+                raise ValueError("An action is a JSON object.")
+            return _json(self.world.control.do(order))
+        except ValueError as error:
+            return _json({"error": str(error)}, 400)
+
+
+def _summed(providers: list[Any]) -> dict[str, Any]:
+    total: dict[str, Any] = {"accepted": 0, "deferred": 0, "refused": 0}
+    violations: dict[str, int] = {}
+    codes: dict[str, int] = {}
+    for one in providers:
+        for into, counter in ((total, one.counts), (violations, one.violations), (codes, one.codes)):
+            for name, count in counter.items():
+                into[name] = into.get(name, 0) + count
+    return {**total, "violations": violations, "codes": codes}
+
+
+def _number(request: Request, name: str, default: int) -> int:
+    text = request.query.get(name, "")
+    if not text:
+        return default
+    if not text.isdecimal():
+        raise ValueError(f"'{name}' is a whole number, not {text!r}.")
+    return int(text)
+
+
+def _is_loopback(text: str) -> bool:
+    try:
+        return ipaddress.ip_address(text.strip("[]")).is_loopback
+    except ValueError:
+        return text == "localhost"
+
+
+def _host_is_ours(request: Request) -> bool:
+    """A name of somebody else's that leads here is a rebinding trick when a browser on this machine asks."""
+    host = request.headers.get("host", "")
+    name = host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host
+    return not _is_loopback(request.peer) or not name or _is_loopback(name)
+
+
+def _json(data: Any, status: int = 200) -> Response:
+    return Response(json.dumps(data).encode(), "application/json", status)
