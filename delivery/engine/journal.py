@@ -12,7 +12,7 @@ was written and nobody can know whether the provider took the message. A torn la
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
@@ -59,8 +59,9 @@ class Journal:
     def answer(self, settled: Settled) -> None:
         self._write(b"A " + orjson.dumps(settled) + b"\n")
 
-    def recorded(self, attempts: list[UUID]) -> None:
+    def recorded(self, attempts: Iterable[UUID]) -> None:
         """These are in the database now; the old file goes when nothing in it is open any more."""
+        attempts = list(attempts)
         self._open_ids.difference_update(attempts)
         if self._before_rotation is not None:
             self._before_rotation.difference_update(attempts)
@@ -69,6 +70,11 @@ class Journal:
                 self._before_rotation = None
         elif self._size > ROTATE_BYTES:
             self._rotate()
+
+    def forget(self, deliveries: Collection[UUID]) -> None:
+        """These were given back before their dot: nothing of them is open."""
+        gone = set(deliveries)
+        self.recorded([attempt for attempt in self._open_ids if delivery_of(attempt) in gone])
 
     def flush(self) -> None:
         """Bring it to the disk: what a whole machine's death may take is the answers since the last flush."""

@@ -57,7 +57,7 @@ def count_minutes(cursor: Cursor, settled: Sequence[Settled], now: datetime) -> 
 
 def _of_path(one: Settled) -> dict[str, int]:
     attempt = one.attempt
-    counts = {"attempted": 1, "latency_ms_sum": sum(attempt.timings.get(phase, 0) for phase in ("mail", "rcpt", "data", "body"))}
+    counts = {"attempted": 1, "latency_ms_sum": sum(attempt.timings.get(phase, 0) for phase in ("envelope", "body"))}
     if attempt.verdict == Verdict.DELIVERED:
         counts["delivered"] = 1
     elif attempt.verdict == Verdict.REROUTED:

@@ -1,0 +1,105 @@
+"""Outboxes: what a path has to send to one site, and who is sending it.
+
+A site is a set of hosts that take the same mail: a domain's MX hosts in their order, or an operator's route. Connections are kept per
+(path, site) and serve every domain of that site. Connections are opened as the queue needs them: one more while more
+waits than twice the number there is.
+"""
+
+import asyncio
+import heapq
+from dataclasses import dataclass, field
+from itertools import count
+from uuid import UUID
+
+from delivery.engine.path import Path
+from delivery.queue.claim import Claim, StoredBody
+from delivery.smtp.target import TlsMode
+
+WAITING_A_CONNECTION = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a domain's mail is taken. `hosts` in order of preference, equal ones already shuffled."""
+
+    hosts: tuple[str, ...]
+    port: int
+    tls: TlsMode
+    username: str = ""
+    password: str = field(default="", repr=False)
+
+
+@dataclass(slots=True)
+class Job:
+    """A claim on its way out."""
+
+    claim: Claim
+    body: StoredBody
+    path: Path
+    provider_key: str
+    dealt_s: float
+    why: dict[str, object]
+
+    @property
+    def id(self) -> UUID:
+        return self.claim.id
+
+
+@dataclass
+class Outbox:
+    """The jobs of one path for one site, by purpose and tag, and its connections."""
+
+    path: Path
+    site: Site
+    workers: int = 0
+    _heap: list[tuple[int, float, int, Job]] = field(default_factory=list)
+    _idle: list[asyncio.Future[Job | None]] = field(default_factory=list)
+    _order: "count[int]" = field(default_factory=count)
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def put(self, job: Job) -> None:
+        """Hand it to a connection that waits, or queue it."""
+        while self._idle:
+            waiting = self._idle.pop()
+            if not waiting.done():
+                waiting.set_result(job)
+                return
+        heapq.heappush(self._heap, (job.claim.purpose, job.claim.tag, next(self._order), job))
+
+    def next(self) -> Job | None:
+        return heapq.heappop(self._heap)[3] if self._heap else None
+
+    async def wait(self, timeout_s: float) -> Job | None:
+        """The next job, or None when none came in time or the connection is wanted elsewhere."""
+        if self._heap:
+            return self.next()
+        waiting: asyncio.Future[Job | None] = asyncio.get_running_loop().create_future()
+        self._idle.append(waiting)
+        try:
+            return await asyncio.wait_for(waiting, timeout_s)
+        except TimeoutError:
+            # The job may have been handed over in the tick in which the time ran out.
+            return waiting.result() if waiting.done() and not waiting.cancelled() else None
+        finally:
+            if waiting in self._idle:
+                self._idle.remove(waiting)
+
+    def wants_connection(self) -> bool:
+        return bool(self._heap) and (self.workers == 0 or len(self._heap) > WAITING_A_CONNECTION * self.workers)
+
+    def close_one_idle(self) -> bool:
+        """Let an idle connection go: another site of this path needs its slot."""
+        while self._idle:
+            waiting = self._idle.pop(0)
+            if not waiting.done():
+                waiting.set_result(None)
+                return True
+        return False
+
+    def drain(self) -> list[Job]:
+        """Everything not begun."""
+        jobs = [entry[3] for entry in self._heap]
+        self._heap.clear()
+        return jobs

@@ -1,0 +1,124 @@
+"""A path in its owner's memory: what it may do now, and what it is doing.
+
+(sending IP, provider), its short limits (exact, because one engine owns the IP), its learned limits, its circuit, its score. Times are
+seconds of the engine's monotonic clock and come in as arguments. Never: opens connections, asks the database.
+"""
+
+from dataclasses import dataclass, field
+
+from pools.learned import Learned, apply, limits_now, recover
+from pools.limits import Gcra, Slots
+from pools.outcomes import ActionScope, PathAction
+from pools.providers.profile import Profile
+
+CIRCUIT_OPENS_AT = 2
+FIRST_PROBE_S, LAST_PROBE_S = 1.0, 300.0
+CLAIM_AHEAD_S = 0.5
+LOAD_WEIGHT = 20.0
+MS_A_POINT = 2.0
+FIRST_RATE_PER_S = 20.0
+PATH_SCOPES = (ActionScope.PATH, ActionScope.IP, ActionScope.NETBLOCK)
+
+
+@dataclass(slots=True)
+class Path:
+    """One way out. `in_hand` counts claims dealt to it and not settled."""
+
+    ip_id: int
+    provider_id: int
+    profile: Profile  # the provider's limits
+    limits: Profile  # what holds now: the profile, with what was learned on top
+    slots: Slots
+    rates: list[Gcra]
+    connection_rate: Gcra | None
+    learned: Learned = field(default_factory=Learned)
+    reputation: float = 100.0
+    closed_until_s: float = 0.0
+    closed_why: str = ""
+    circuit_failures: int = 0
+    probe_at_s: float = 0.0
+    in_hand: int = 0
+    sent_per_s: float = FIRST_RATE_PER_S
+    changed: bool = False
+    _window_start_s: float = 0.0
+    _window_sent: int = 0
+
+    @classmethod
+    def new(cls, ip_id: int, provider_id: int, profile: Profile) -> "Path":
+        rate = profile.connection_rate
+        return cls(ip_id, provider_id, profile, profile, Slots(profile.connections), [Gcra(one) for one in profile.message_rates], Gcra(rate) if rate else None)
+
+    # -- what it may do ---------------------------------------------------------------------------------------------
+
+    def open(self, now_s: float) -> bool:
+        """Whether it takes deliveries at all."""
+        return now_s >= self.closed_until_s and (self.circuit_failures < CIRCUIT_OPENS_AT or (now_s >= self.probe_at_s and self.in_hand == 0))
+
+    def score(self) -> float:
+        """0 to 100: reputation, less what of its connections is in use."""
+        return max(0.0, self.reputation - LOAD_WEIGHT * min(1.0, self.in_hand / max(1, 2 * self.limits.connections)))
+
+    def handicap_ms(self) -> int:
+        """How long a delivery must have waited before this path may claim it."""
+        return round((100.0 - self.score()) * MS_A_POINT)
+
+    def room(self, now_s: float) -> int:
+        """How many more deliveries to claim for it: what it sends in half a second, at least two a connection."""
+        if not self.open(now_s):
+            return 0
+        if self.circuit_failures >= CIRCUIT_OPENS_AT:
+            return 1
+        ahead = max(2 * self.limits.connections, int(self.sent_per_s * CLAIM_AHEAD_S))
+        for rate in self.rates:
+            ahead = min(ahead, max(1, int(CLAIM_AHEAD_S / rate.rate.spacing_s)))
+        return max(0, ahead - self.in_hand)
+
+    def next_send_s(self, now_s: float) -> float:
+        """When the rates let the next message go."""
+        return max([now_s, *(rate.earliest(now_s) for rate in self.rates)])
+
+    def spend(self, now_s: float) -> None:
+        for rate in self.rates:
+            rate.spend(now_s)
+
+    # -- what happened ----------------------------------------------------------------------------------------------
+
+    def sent(self, now_s: float) -> None:
+        """A conversation ended, whatever its answer: the pace by which claims are sized."""
+        self.circuit_failures = 0
+        self._window_sent += 1
+        elapsed = now_s - self._window_start_s
+        if elapsed >= CLAIM_AHEAD_S:
+            self.sent_per_s = 0.5 * self.sent_per_s + 0.5 * self._window_sent / min(elapsed, 5.0)
+            self._window_start_s, self._window_sent = now_s, 0
+
+    def connect_failed(self, now_s: float, why: str) -> None:
+        """Two in a row open the circuit; one delivery probes it, after 1 s at first and 5 min at last."""
+        self.circuit_failures += 1
+        doublings = max(0, self.circuit_failures - CIRCUIT_OPENS_AT)
+        self.probe_at_s = now_s + min(LAST_PROBE_S, FIRST_PROBE_S * 2 ** min(doublings, 20))
+        self.closed_why, self.changed = why, True
+
+    def close_for(self, seconds: float, now_s: float, why: str) -> None:
+        self.closed_until_s, self.closed_why, self.changed = max(self.closed_until_s, now_s + seconds), why, True
+
+    def act(self, action: PathAction, rule: str, now_s: float, wall_s: float, why: str) -> None:
+        """A response rule's word about this path. What a rule says of a recipient, tenant or signing domain is not the path's."""
+        if action.scope in PATH_SCOPES:
+            self.learned = apply(action, self.learned, self.profile, wall_s, rule)
+            self.closed_why = why
+            self.obey(now_s, wall_s)
+
+    def recover(self, now_s: float, wall_s: float) -> None:
+        """Step back towards the profile's limits where their time has come."""
+        if not self.learned.empty and recover(self.learned, wall_s) != self.learned:
+            self.learned = recover(self.learned, wall_s)
+            self.obey(now_s, wall_s)
+
+    def obey(self, now_s: float, wall_s: float) -> None:
+        """Make what was learned the limits of now."""
+        self.limits = limits_now(self.profile, self.learned, wall_s)
+        self.slots.limit = self.limits.connections
+        self.rates = [next((old for old in self.rates if old.rate == rate), None) or Gcra(rate) for rate in self.limits.message_rates]
+        self.closed_until_s = max(self.closed_until_s, now_s + self.learned.suspended_until_s - wall_s)
+        self.changed = True

@@ -1,0 +1,79 @@
+"""Recorder: settled deliveries go to the database in batches, as soon as there are some.
+
+While one batch commits the next one gathers, so that the batch grows with the load and a single message waits for nobody. When the database is
+away the batch is kept and tried again: the journal has it already, and recording twice changes nothing.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+from psycopg import Connection, Error
+
+from delivery.queue.record import Settled, advance_virtual_time, record
+from delivery.queue.wake import notify
+
+BATCH = 500
+log = structlog.get_logger(__name__)
+
+Lanes = frozenset[tuple[int, int]]
+
+
+class Recorder:
+    """`add` never waits; `run` is the engine's loop; `flushed` waits until nothing is left."""
+
+    def __init__(self, engine_id: int, in_database: Callable[..., Awaitable[Lanes]], on_recorded: Callable[[list[Settled]], None]) -> None:
+        self._engine_id = engine_id
+        self._in_database = in_database
+        self._on_recorded = on_recorded
+        self._pending: list[Settled] = []
+        self._tags: dict[tuple[int, int, int], float] = {}
+        self._news = asyncio.Event()
+        self._busy = False
+
+    def add(self, settled: Settled) -> None:
+        self._pending.append(settled)
+        self._news.set()
+
+    def claimed(self, key: tuple[int, int, int], tag: float) -> None:
+        """A lane's virtual time, (pool, provider, purpose), as far as claimed."""
+        self._tags[key] = max(tag, self._tags.get(key, 0.0))
+        self._news.set()
+
+    async def run(self) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            while self._pending or self._tags:
+                await self._one_batch()
+
+    async def flushed(self) -> None:
+        while self._pending or self._busy:  # noqa: ASYNC110  only at an engine's end, where a few milliseconds do not matter
+            await asyncio.sleep(0.01)
+
+    async def _one_batch(self) -> None:
+        batch, self._pending = self._pending[:BATCH], self._pending[BATCH:]
+        tags, self._tags = self._tags, {}
+        self._busy = True
+        try:
+            await self._in_database(store, self._engine_id, batch, tags)
+        except Error as error:
+            log.warning("record_failed", error=str(error), waiting=len(batch))
+            self._pending = batch + self._pending
+            await asyncio.sleep(0.1)
+        else:
+            self._on_recorded(batch)
+        finally:
+            self._busy = False
+
+
+def store(connection: Connection, engine_id: int, batch: list[Settled], tags: dict[tuple[int, int, int], float]) -> Lanes:
+    """One transaction; then wake whoever can take what was rerouted."""
+    with connection.transaction(), connection.cursor() as cursor:
+        (now,) = cursor.execute("SELECT platform_now()").fetchone() or (None,)
+        lanes = record(cursor, engine_id, batch, now) if batch else frozenset()  # type: ignore[arg-type]
+        if tags:
+            advance_virtual_time(cursor, tags)
+    if lanes:
+        notify(connection, lanes)
+    return lanes

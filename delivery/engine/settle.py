@@ -1,0 +1,64 @@
+"""Settle: what becomes of a delivery after an attempt. Pure.
+
+A checklist in the order of certainty: delivered, finally refused, rerouted, tried again. Rerouting does not count as the delivery's
+failure, but it has bounds: at most three paths in a row, only where another path exists, only within the lane's retry
+budget; beyond them the attempt counts and the delivery waits. A dot without an answer is tried again: the one case in which mail
+may go twice.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from delivery.queue.claim import Claim
+from delivery.queue.record import AttemptRow, Settled
+from delivery.retry import POLICIES, next_attempt_at
+from mailplatform.shell.ids import ATTEMPTS_PER_DELIVERY
+from pools.outcomes import Outcome, Reason, Verdict
+from pools.purposes import Purpose
+
+PATHS_IN_A_ROW = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What rerouting may use: other paths of the lane that this delivery has not tried, and whether the budget allows."""
+
+    other_paths: int
+    budget_left: bool
+
+
+def settle(claim: Claim, attempt: AttemptRow, outcome: Outcome, room: Room, now: datetime, jitter: float) -> Settled:
+    """The attempt with its consequence. `jitter` is 0 to 1."""
+    if outcome.verdict == Verdict.DELIVERED:
+        return _end(claim, attempt, "delivered")
+    if outcome.verdict in (Verdict.BOUNCED, Verdict.SUPPRESSED):
+        return replace(_end(claim, attempt, "bounced"), suppress=outcome.verdict == Verdict.SUPPRESSED)
+    if claim.tries + 2 > ATTEMPTS_PER_DELIVERY:
+        return _with(claim, attempt, hold=f"tried {claim.tries + 1} times without a final answer")
+    if outcome.verdict == Verdict.REROUTED and may_reroute(claim, room):
+        return replace(_with(claim, attempt), reroute=True, avoid_ip_ids=(*claim.avoid_ip_ids, attempt.ip_id))
+    return _again(claim, attempt, outcome, now, jitter)
+
+
+def may_reroute(claim: Claim, room: Room) -> bool:
+    """Whether another path may take it at once."""
+    return room.other_paths > 0 and room.budget_left and len(claim.avoid_ip_ids) + 1 < PATHS_IN_A_ROW
+
+
+def _again(claim: Claim, attempt: AttemptRow, outcome: Outcome, now: datetime, jitter: float) -> Settled:
+    attempts = claim.attempts + 1
+    due_at = next_attempt_at(POLICIES[Purpose(claim.purpose)], attempts, now, claim.expires_at, jitter)
+    if outcome.verdict == Verdict.REROUTED:
+        attempt = replace(attempt, verdict=Verdict.DEFERRED)
+    if due_at is None:
+        return replace(_end(claim, attempt, "expired"), attempts=attempts)
+    sticky = attempt.ip_id if outcome.reason == Reason.SOFT_GREYLIST else None
+    return replace(_with(claim, attempt), attempts=attempts, due_at=due_at, sticky_ip_id=sticky)
+
+
+def _end(claim: Claim, attempt: AttemptRow, final: str) -> Settled:
+    return _with(claim, attempt, final=final)
+
+
+def _with(claim: Claim, attempt: AttemptRow, final: str | None = None, hold: str = "") -> Settled:
+    return Settled(attempt, claim.tenant_id, claim.stream_id, claim.purpose, claim.recipient, claim.attempts, final=final, hold=hold)

@@ -1,0 +1,75 @@
+"""Start: from a django-q2 task to a running engine and back.
+
+Checklist: enter the slot (or leave at once: somebody is there), open the journal, take the lease, run, and by how it ended keep the
+journal for the agent or remove it.
+"""
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+import structlog
+import uvloop
+from django.conf import settings
+from psycopg import Connection
+
+from delivery.engine.database import Database
+from delivery.engine.engine import Engine, Setup
+from delivery.engine.journal import Journal
+from delivery.engine.lease import Lease
+from delivery.queue.fence import register
+from delivery.smtp.addresses import AddressPolicy
+
+log = structlog.get_logger(__name__)
+
+
+def run_engine(node: str, slot: int) -> str:
+    """Run one engine until it is drained, its slice is over or its lease is lost. Returns why it ended."""
+    connection = Connection.connect(settings.DATABASE_URL, autocommit=True, options="-c statement_timeout=5000")
+    engine_id = register(connection, node, slot, os.getpid())
+    if engine_id is None:
+        connection.close()
+        return f"slot {slot} of {node} is taken"
+    return uvloop.run(_run(engine_id, node, slot, connection))
+
+
+async def _run(engine_id: int, node: str, slot: int, connection: Connection) -> str:
+    setup = setup_from_settings(f"{node}/{chr(ord('a') + slot)}")
+    journal = Journal(setup.journal_folder, engine_id)
+    database = Database(setup.database_url)
+    engine: Engine | None = None
+
+    def stop(reason: str = "drained") -> None:
+        if engine is not None:
+            engine.stop()
+
+    lease = Lease(setup.database_url, engine_id, connection, on_lost=stop, on_drain=stop)
+    lease.start()
+    try:
+        engine = Engine(engine_id, node, lease, journal, database, setup)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGUSR1, lambda *_: stop())
+        log.info("engine_started", engine=engine_id, name=setup.name)
+        await engine.run()
+    finally:
+        clean = engine is not None and not lease.lost and not engine.in_hand
+        lease.stop()
+        journal.close(keep=not clean)
+        database.close()
+    return lease.lost or ("drained" if clean else "ended with deliveries in hand")
+
+
+def setup_from_settings(name: str) -> Setup:
+    return Setup(
+        name=name,
+        database_url=settings.DATABASE_URL,
+        resolver=settings.RESOLVER,
+        smtp_port=settings.SMTP_PORT,
+        extra_ca_file=settings.EXTRA_CA_FILE,
+        policy=AddressPolicy.of(settings.MAIL_MODE),
+        secret=settings.SECRET_KEY.encode(),
+        return_path_domain=settings.RETURN_PATH_DOMAIN,
+        journal_folder=Path(settings.DATA_DIR) / "journal",
+        slice_s=settings.ENGINE_SLICE_S,
+    )

@@ -1,0 +1,218 @@
+"""Worker: one connection of one path to one site, from its first job to its last.
+
+Checklist of a job: the lease holds, the rate lets it go, there is a session, it is signed, it is sent with a journal line before the
+dot, the answer is journaled, classified, settled. A session that is not usable is replaced; a job whose turn cannot come is
+given back as it came. Never: touches the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import structlog
+
+from delivery.classify.classify import classify_connect, classify_transcript
+from delivery.engine.outbox import Job, Outbox
+from delivery.engine.settle import Room, settle
+from delivery.queue.record import AttemptRow
+from delivery.sign.keyring import sign_message
+from delivery.smtp.connect import ConnectFailure, connect
+from delivery.smtp.session import Session
+from delivery.smtp.target import Source, Target
+from delivery.smtp.wire import Envelope, Failure, Phase, Reply, Transcript
+from mailplatform.shell.ids import attempt_id
+from pools.outcomes import Fault, Outcome, Reason, Verdict
+
+if TYPE_CHECKING:
+    from delivery.engine.engine import Engine
+
+IDLE_S = 10.0
+LONGEST_RATE_WAIT_S = 2.0
+DEAD_HOST_S = 30.0
+log = structlog.get_logger(__name__)
+
+
+class Worker:
+    """Runs until its outbox has been empty for IDLE_S, the path closes or the engine stops."""
+
+    def __init__(self, engine: Engine, outbox: Outbox) -> None:
+        self.engine, self.outbox, self.path = engine, outbox, outbox.path
+        self.session: Session | None = None
+        self.job: Job | None = None
+        self._connect_ms = 0
+
+    async def run(self) -> None:
+        try:
+            while not self.engine.stopping and (job := self.outbox.next() or await self.outbox.wait(self._idle_s())):
+                self.job = job
+                await self._handle(job)
+                self.job = None
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            log.exception("worker_failed", path=str((self.path.ip_id, self.path.provider_id)))
+            if self.job:
+                self._surprise(self.job)
+        finally:
+            await self._hang_up()
+            self.outbox.workers -= 1
+            self.path.slots.give_back(time.monotonic(), peer_closed=True)
+            self.engine.worker_ended(self.outbox)
+
+    def _idle_s(self) -> float:
+        return min(IDLE_S, self.path.profile.idle_timeout_s / 2)
+
+    async def _handle(self, job: Job) -> None:
+        if not self.path.open(time.monotonic()) and self.path.in_hand > 1:
+            self.engine.give_back([job])
+            return
+        await self._wait_for_rate()
+        if self.engine.stopping or not self.engine.lease.valid():
+            self.engine.give_back([job])
+            return
+        if not await self._have_session(job):
+            return
+        await self._send(job)
+
+    async def _wait_for_rate(self) -> None:
+        while (wait_s := self.path.next_send_s(time.monotonic()) - time.monotonic()) > 0 and not self.engine.stopping:  # noqa: ASYNC110
+            await asyncio.sleep(min(wait_s, LONGEST_RATE_WAIT_S))
+
+    # -- session ------------------------------------------------------------------------------------------------------
+
+    async def _have_session(self, job: Job) -> bool:
+        """A usable session, or the job is settled with why there is none."""
+        if self.session and (not self.session.usable or self.session.sent >= self.path.limits.messages_per_connection):
+            await self._hang_up()
+        if self.session:
+            return True
+        started = time.monotonic()
+        try:
+            self.session = await self._connect()
+        except ConnectFailure as failure:
+            self._connect_ms = round((time.monotonic() - started) * 1000)
+            self._no_session(job, failure)
+            return False
+        self._connect_ms = round((time.monotonic() - started) * 1000)
+        return True
+
+    async def _connect(self) -> Session:
+        """MX hosts in order of preference, each host's addresses in turn; the first that greets wins (RFC 5321 §5.1)."""
+        if rate := self.path.connection_rate:
+            now = time.monotonic()
+            if (wait_s := rate.earliest(now) - now) > 0:
+                await asyncio.sleep(min(wait_s, LONGEST_RATE_WAIT_S))
+            rate.spend(time.monotonic())
+        own = self.engine.world.ips[self.path.ip_id]
+        source = Source(own.address, own.ehlo_name, own.proxy)
+        last = ConnectFailure(Phase.CONNECT, Failure.DNS, detail="none of its mail hosts has an address")
+        for host in self.outbox.site.hosts:
+            for address in await self.engine.addresses(host, ipv6=":" in own.address):
+                site = self.outbox.site
+                target = Target(host, address, site.port, site.tls, site.username, site.password)
+                try:
+                    return await connect(target, source, self.engine.timeouts, self.engine.tls, self.engine.policy)
+                except ConnectFailure as failure:
+                    last = failure
+                    if failure.reply is not None:  # it spoke: another host of the same provider will say the same
+                        raise
+        raise last
+
+    def _no_session(self, job: Job, failure: ConnectFailure) -> None:
+        outcome = classify_connect(failure, job.provider_key, self.engine.world.rulebook)
+        now = time.monotonic()
+        if failure.reply is None:
+            self.path.connect_failed(now, str(failure))
+        self._finish(job, outcome, failure.phase, failure.reply, str(failure.detail or failure), {"connect": self._connect_ms})
+        if not self.path.open(now):
+            self.engine.give_back(self.outbox.drain())
+
+    async def _hang_up(self) -> None:
+        session, self.session = self.session, None
+        if session is None:
+            return
+        try:
+            async with asyncio.timeout(1):
+                await session.quit()
+        except Exception:
+            session.abort()
+
+    # -- message ------------------------------------------------------------------------------------------------------
+
+    async def _send(self, job: Job) -> None:
+        session, engine, claim = self.session, self.engine, job.claim
+        assert session is not None
+        attempt = attempt_id(claim.id, claim.tries + 1)
+        head = (claim.own_head or b"") + engine.delivery_head(claim) + job.body.mime[: job.body.head_length]
+        body = job.body.mime[job.body.head_length :]
+        signers = await engine.signers(claim.domain_id)
+        if signers:
+            head = await engine.in_thread(sign_message, signers, head, job.body.body_hash, int(time.time())) + head
+        reused = session.sent > 0
+        size = len(head) + len(body)
+        envelope = Envelope(engine.return_path(claim.id), claim.recipient, size, job.body.needs_8bit, job.body.needs_smtputf8)
+        engine.journal.begun(attempt)
+        self.path.spend(time.monotonic())
+        transcript = await session.send(envelope, head, body, lambda: self._may_write_dot(attempt))
+        if transcript.failure is Failure.FENCED:
+            engine.give_back([job])
+            return
+        outcome = classify_transcript(transcript, job.provider_key, engine.world.rulebook)
+        timings = {**({} if reused else {"connect": self._connect_ms}), **transcript.timings_ms}
+        self.path.sent(time.monotonic())
+        self._finish(job, outcome, transcript.phase, transcript.reply, _broke(transcript, session), timings, reused)
+
+    def _may_write_dot(self, attempt: UUID) -> bool:
+        """In the loop tick of the last write: the lease holds, and the journal knows."""
+        if not self.engine.lease.valid():
+            return False
+        self.engine.journal.dot(attempt)
+        return True
+
+    def _finish(self, job: Job, outcome: Outcome, phase: Phase, reply: Reply | None, detail: str, timings: dict[str, int], reused: bool = False) -> None:
+        """Attempt, consequence, journal, record; then what the path learns from it."""
+        engine, claim, session = self.engine, job.claim, self.session
+        now = engine.now()
+        attempt = AttemptRow(
+            id=attempt_id(claim.id, claim.tries + 1),
+            engine_id=engine.id,
+            ip_id=self.path.ip_id,
+            pool_id=claim.pool_id,
+            provider_id=claim.provider_id,
+            started_at=now - timedelta(milliseconds=sum(timings.values())),
+            verdict=outcome.verdict,
+            reason=outcome.reason,
+            fault=outcome.fault,
+            phase=phase,
+            rule=outcome.rule or "",
+            code=reply.code if reply else None,
+            enhanced=(reply.enhanced or "") if reply else "",
+            reply=reply.text if reply else detail[:2000],
+            mx_host=session.host if session else self.outbox.site.hosts[0] if self.outbox.site.hosts else "",
+            mx_address=session.address if session else None,
+            tls=session.tls if session else "",
+            connection_reused=reused,
+            timings=timings,
+            why=job.why,
+        )
+        room = Room(engine.other_paths(claim, self.path.ip_id), engine.budget_left(claim))
+        settled = settle(claim, attempt, outcome, room, now, engine.jitter())
+        engine.settled(job, settled)
+        if outcome.action:
+            engine.act(self.path, outcome, attempt.reply)
+
+    def _surprise(self, job: Job) -> None:
+        """A bug of ours: temporary for the mail, loud for us (it has been logged)."""
+        outcome = Outcome(Verdict.DEFERRED, Reason.LOCAL_ERROR, Fault.INFRASTRUCTURE)
+        self._finish(job, outcome, Phase.CONNECT, None, "an error on our side; it is in the log", {})
+
+
+def _broke(transcript: Transcript, session: Session) -> str:
+    """In words, where no reply says it."""
+    if transcript.failure is None:
+        return ""
+    return f"{transcript.failure} in {transcript.phase}" + (f": {session.detail}" if session.detail else "")

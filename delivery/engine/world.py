@@ -1,0 +1,144 @@
+"""The world as an engine sees it: its IPs, who they serve, providers' limits, rules, routes.
+
+A frozen snapshot, loaded in a thread every second; nothing in the hot path asks the database for configuration. Loading takes
+ownership of the node's IPs that nobody owns: at most this engine's share, so that slots of a node divide them evenly.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection
+from psycopg.rows import dict_row, namedtuple_row
+
+from delivery.classify.rulebook import RuleBook
+from pools.providers.profile import Profile, profile_of
+from pools.providers.rollup import Catalogue
+from pools.routes import Route, routes_of
+
+FALLBACK_HANDICAP_MS = 2000  # a pool's fallback helps what has waited this long
+BORROWED_HANDICAP_MS = 250  # a hybrid pool's own IPs go first
+
+TAKE_IPS = """
+    INSERT INTO delivery_iplease (ip_id, engine_id, granted_at)
+    SELECT ip.id, %(engine)s, platform_now()
+      FROM pools_sendingip ip
+      JOIN pools_node n ON n.id = ip.node_id
+      JOIN pools_zone z ON z.id = n.zone_id
+     WHERE n.name = %(node)s AND ip.state = 'active' AND n.state = 'active' AND z.state = 'active'
+       AND EXISTS (SELECT 1 FROM delivery_engine WHERE id = %(engine)s)
+       AND NOT EXISTS (SELECT 1 FROM delivery_iplease l WHERE l.ip_id = ip.id)
+     ORDER BY ip.id
+     LIMIT greatest(0, (SELECT ceil(count(*)::numeric / greatest(1, min(n2.engine_slots)))::int
+                          FROM pools_sendingip i2 JOIN pools_node n2 ON n2.id = i2.node_id WHERE n2.name = %(node)s)
+                       - (SELECT count(*)::int FROM delivery_iplease WHERE engine_id = %(engine)s))
+    ON CONFLICT DO NOTHING
+"""
+MY_IPS = """
+    SELECT ip.id, host(ip.address) AS address, ip.ehlo_name, CASE WHEN ip.egress = 'socks5' THEN ip.proxy ELSE '' END AS proxy
+      FROM delivery_iplease l JOIN pools_sendingip ip ON ip.id = l.ip_id JOIN pools_node n ON n.id = ip.node_id JOIN pools_zone z ON z.id = n.zone_id
+     WHERE l.engine_id = %(engine)s AND ip.state = 'active' AND n.state = 'active' AND z.state = 'active'
+"""
+# Every pool's members that can send at all, with the fallback pool's as members of last resort.
+MEMBERS = """
+    SELECT p.id AS pool_id, m.ip_id, CASE WHEN m.own THEN 0 ELSE %(borrowed)s END AS handicap_ms
+      FROM pools_pool p JOIN pools_poolmember m ON m.pool_id = p.id JOIN delivery_iplease l ON l.ip_id = m.ip_id
+    UNION ALL
+    SELECT p.id, m.ip_id, %(fallback)s
+      FROM pools_pool p JOIN pools_poolmember m ON m.pool_id = p.fallback_id JOIN delivery_iplease l ON l.ip_id = m.ip_id
+     WHERE NOT EXISTS (SELECT 1 FROM pools_poolmember own WHERE own.pool_id = p.id AND own.ip_id = m.ip_id)
+"""
+PROVIDERS = "SELECT id, key, mx_suffixes, domains, is_tail, facts, overrides FROM pools_provider WHERE NOT is_tail OR overrides <> '{}'"
+PATHS = """
+    SELECT ip_id, provider_id, state, score, suspended_until, learned, circuit_failures
+      FROM pools_path WHERE ip_id = ANY (%(ips)s) AND (%(all)s OR state <> 'open' OR score < 100 OR suspended_until > platform_now())
+"""
+RULES = "SELECT * FROM pools_responserule WHERE enabled ORDER BY position"
+ROUTES = "SELECT match, host, port, tls, username, password_encrypted FROM pools_staticroute"
+TLS_EXCEPTIONS = "SELECT match FROM pools_tlsexception WHERE expires_at IS NULL OR expires_at > platform_now()"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnIp:
+    """A sending IP that this engine owns."""
+
+    id: int
+    address: str
+    ehlo_name: str
+    proxy: str
+
+
+@dataclass(frozen=True, slots=True)
+class PathFacts:
+    """What the database says of a path: an operator's or reputation's word, and what a former owner learned."""
+
+    state: str
+    score: float
+    suspended_until: datetime | None
+    learned: dict[str, Any]
+    circuit_failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    now: datetime
+    ips: dict[int, OwnIp]
+    pools: dict[int, dict[int, int]]  # pool → every IP that can send for it → its handicap in ms
+    providers: dict[int, tuple[str, Profile]]  # shipped providers; the long tail has the default profile
+    default_profile: Profile
+    catalogue: Catalogue
+    rulebook: RuleBook
+    routes: dict[str, Route]
+    tls_exceptions: frozenset[str]
+    paths: dict[tuple[int, int], PathFacts] = field(default_factory=dict)
+
+    def provider(self, provider_id: int) -> tuple[str, Profile]:
+        """A provider's key and limits."""
+        return self.providers.get(provider_id) or ("mx:", self.default_profile)
+
+    def own_members(self, pool_id: int) -> dict[int, int]:
+        """Which of this engine's IPs serve a pool, with their handicap."""
+        return {ip: handicap for ip, handicap in self.pools.get(pool_id, {}).items() if ip in self.ips}
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A provider row as the roll-up and the profile want it."""
+
+    key: str
+    mx_suffixes: list[str]
+    domains: list[str]
+    is_tail: bool
+    facts: dict[str, Any]
+    overrides: dict[str, Any]
+
+
+def load_world(connection: Connection, engine_id: int, node: str, former: World | None) -> World:
+    """Take what IPs are free, and look at everything. Rules and providers are read again only when a minute has passed."""
+    with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
+        cursor.execute(TAKE_IPS, {"engine": engine_id, "node": node})
+        now = cursor.execute("SELECT platform_now() AS now").fetchone()["now"]  # type: ignore[index]
+        ips = {row["id"]: OwnIp(**row) for row in cursor.execute(MY_IPS, {"engine": engine_id}).fetchall()}
+        pools: dict[int, dict[int, int]] = {}
+        for row in cursor.execute(MEMBERS, {"borrowed": BORROWED_HANDICAP_MS, "fallback": FALLBACK_HANDICAP_MS}).fetchall():
+            pools.setdefault(row["pool_id"], {})[row["ip_id"]] = row["handicap_ms"]
+        new_ips = former is None or not ips.keys() <= former.ips.keys()
+        paths = {(row.pop("ip_id"), row.pop("provider_id")): PathFacts(**row) for row in cursor.execute(PATHS, {"ips": list(ips), "all": new_ips}).fetchall()}
+        routes = routes_of(_named(cursor.connection, ROUTES))
+        exceptions = frozenset(row["match"] for row in cursor.execute(TLS_EXCEPTIONS).fetchall())
+        catalogue, providers, default, rulebook = _slow_facts(cursor, former, now)
+    return World(now, ips, pools, providers, default, catalogue, rulebook, routes, exceptions, paths)
+
+
+def _slow_facts(cursor: Any, former: World | None, now: datetime) -> tuple[Catalogue, dict[int, tuple[str, Profile]], Profile, RuleBook]:
+    if former and former.now.minute == now.minute:
+        return former.catalogue, former.providers, former.default_profile, former.rulebook
+    rows = {row.pop("id"): _Row(**row) for row in cursor.execute(PROVIDERS).fetchall()}
+    default = next((row for row in rows.values() if row.key == "default"), _Row("default", [], [], False, {}, {}))
+    providers = {id_: (row.key, profile_of(row, default)) for id_, row in rows.items()}
+    return Catalogue(rows.values()), providers, profile_of(default, default), RuleBook.from_rows(_named(cursor.connection, RULES))
+
+
+def _named(connection: Connection, statement: str) -> list[Any]:
+    with connection.cursor(row_factory=namedtuple_row) as cursor:
+        return list(cursor.execute(statement).fetchall())

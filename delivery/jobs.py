@@ -1,0 +1,41 @@
+"""What django-q2 runs of delivery: engines as long tasks, upkeep each minute. Every job may run twice without harm."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import connection
+from psycopg import Connection
+
+from mailplatform.shell.clock import now
+
+
+def run_engine(node: str, slot: int) -> str:
+    """A delivery cluster's one kind of task. It is acknowledged at its start: its slot's row, not the task, says that it runs."""
+    from delivery.engine.start import run_engine as run
+
+    _acknowledge(node, slot)
+    return run(node, slot)
+
+
+def maintain() -> str:
+    """Make the coming days' partitions, forget old idempotency keys, give back what engines that are no more still hold."""
+    from delivery.history import day_partitions_sql
+    from delivery.queue.fence import sweep
+    from delivery.submit.idempotency import forget_old
+
+    with connection.cursor() as cursor:
+        for statement in day_partitions_sql(now().date() - timedelta(days=1), days=8):
+            cursor.execute(statement)
+    forgotten = forget_old()
+    with Connection.connect(settings.DATABASE_URL, autocommit=True) as plain:
+        swept = sweep(plain)
+    return f"{forgotten} idempotency keys forgotten, {swept} claims of lost engines given back"
+
+
+def _acknowledge(node: str, slot: int) -> None:
+    """Remove this task's row from the broker: redelivered after hours, it would only find its slot taken."""
+    from django_q.models import OrmQ
+
+    for row in OrmQ.objects.filter(key=f"delivery-{node}", lock__gt=now()):
+        if row.task.get("args") == (node, slot):
+            row.delete()
