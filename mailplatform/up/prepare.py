@@ -21,7 +21,7 @@ def main() -> None:
     django.setup()
     from django.conf import settings
 
-    from mailplatform.up import schedules, seed
+    from mailplatform.up import history, schedules, seed
 
     data = Path(settings.DATA_DIR)
     migrate()
@@ -29,6 +29,7 @@ def main() -> None:
     call_command("load_catalogue", verbosity=0, stdout=io.StringIO())
     seed.everything(data)
     schedules.register()
+    history.make_history()
     (data / "topology.json").write_text(json.dumps(topology()))
 
 

@@ -1,0 +1,83 @@
+"""Prometheus text: the platform's figures, read from the database when asked.
+
+Every process of the platform would tell the same, so nothing is kept in memory between two scrapes. Figures of mail are of the five
+full minutes before (gauges): minutes are dropped with the history, so they are no counters.
+"""
+
+from collections.abc import Iterator
+
+from django.db import Error, connection
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from monitoring.health import readiness
+from monitoring.queue_depth import queue
+from pools.purposes import Purpose
+
+_OUTCOMES = ("attempted", "delivered", "deferred", "rerouted", "bounced_recipient", "bounced_message", "bounced_infrastructure", "bounced_destination")
+# Long-tail providers come and go by the thousand: they are one series, or the scrape would grow with the world's mail hosts.
+_BY_PROVIDER = f"""
+SELECT CASE WHEN p.is_tail THEN 'others' ELSE p.key END, {", ".join(f"sum(m.{name})::bigint" for name in _OUTCOMES)}
+  FROM pools_pathminute m JOIN pools_provider p ON p.id = m.provider_id
+ WHERE m.minute >= date_trunc('minute', platform_now()) - interval '5 min' AND m.minute < date_trunc('minute', platform_now())
+ GROUP BY 1 ORDER BY 1
+"""
+
+
+class _Platform:
+    """What a scrape collects."""
+
+    def collect(self) -> Iterator[Metric]:
+        now = readiness()
+        up = GaugeMetricFamily("mailplatform_ready", "Whether a part works.", labels=["part"])
+        for name, part in (("database", now.database), ("engines", now.engines), ("watcher", now.watcher)):
+            up.add_metric([name], float(part.ready))
+        yield up
+        yield _ages("mailplatform_engine_renewed_ago_seconds", "Since an engine's last renewal.", "engine", now.engines.seen)
+        yield _ages("mailplatform_watcher_looked_ago_seconds", "Since a watcher's last beat.", "zone", now.watcher.seen)
+        if now.database.ready:
+            try:
+                yield from (*_queue(), _outcomes())
+            except Error:  # it went away while we asked; what was asked before stands
+                return
+
+
+def _ages(name: str, says: str, label: str, seen: dict[str, float]) -> Metric:
+    family = GaugeMetricFamily(name, says, labels=[label])
+    for who, age_s in seen.items():
+        family.add_metric([who], age_s)
+    return family
+
+
+def _queue() -> Iterator[Metric]:
+    now = queue()
+    rows = GaugeMetricFamily("mailplatform_queue_rows", "Deliveries in a queue table; estimated above 10,000.", labels=["table"])
+    for table, depth in (("ready", now.ready), ("waiting", now.waiting), ("claimed", now.claimed)):
+        rows.add_metric([table], depth.rows)
+    yield rows
+    ready = GaugeMetricFamily("mailplatform_ready_rows", "Claimable deliveries by purpose, among the first 10,000.", labels=["purpose"])
+    for purpose in Purpose:
+        ready.add_metric([purpose.label], now.ready_by_purpose.get(purpose, 0))
+    yield ready
+    waiting = GaugeMetricFamily("mailplatform_waiting_rows", "Waiting deliveries by what they wait for, among the first 10,000.", labels=["for"])
+    for why, count in sorted(now.waiting_by_why.items()):
+        waiting.add_metric([why], count)
+    yield waiting
+
+
+def _outcomes() -> Metric:
+    family = GaugeMetricFamily("mailplatform_attempts_5m", "Attempts of the last five full minutes.", labels=["provider", "outcome"])
+    with connection.cursor() as cursor:
+        cursor.execute(_BY_PROVIDER)
+        for provider, *counts in cursor.fetchall():
+            for outcome, count in zip(_OUTCOMES, counts, strict=True):
+                family.add_metric([provider, outcome], count)
+    return family
+
+
+def exposition() -> tuple[bytes, str]:
+    """The text and its content type."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Platform())  # type: ignore[arg-type]
+    return generate_latest(registry), CONTENT_TYPE_LATEST
