@@ -54,7 +54,13 @@ SANDBOX = AddressPolicy("sandbox")
 
 
 async def open_session(
-    peer: Peer, tls: TlsMode = TlsMode.NONE, *, host: str = "peer.test", timeouts: Timeouts = QUICK, contexts: TlsContexts = CONTEXTS, login: tuple[str, str] = ("", "")
+    peer: Peer,
+    tls: TlsMode = TlsMode.NONE,
+    *,
+    host: str = "peer.test",
+    timeouts: Timeouts = QUICK,
+    contexts: TlsContexts = CONTEXTS,
+    login: tuple[str, str] = ("", ""),
 ) -> Session:
     target = Target(host, "127.0.0.1", peer.port, tls, *login)
     return await connect(target, Source("127.0.0.1", "out.sender.test"), timeouts, contexts, SANDBOX)
