@@ -19,7 +19,8 @@ def needles(pattern: str) -> tuple[str, ...] | None:
 
 def _of_sequence(items: Sequence[Any]) -> tuple[str, ...] | None:
     """The best choice that a sequence offers: the one whose shortest needle is the longest."""
-    choices, run = [], ""
+    choices: list[tuple[str, ...]] = []
+    run = ""
     for kind, value in items:
         if kind is _constants.LITERAL and value < 128:
             run += chr(value).lower()

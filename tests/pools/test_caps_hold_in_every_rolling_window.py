@@ -1,0 +1,136 @@
+"""Allowances: whatever is asked for, by whomever, at the same time, no rolling window ever holds more than the cap."""
+
+import random
+import threading
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import psycopg
+import pytest
+from django.db import connection
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mailplatform.shell.clock import now
+from pools.allowances import BUCKET_S, credit_to_ask, forget_old, give_back, reserve
+from pools.models import Node, Path, Provider, SendingIP, Zone
+
+HOUR = 3600
+
+
+def connect() -> psycopg.Connection:
+    params = {name: value for name, value in connection.get_connection_params().items() if name in ("dbname", "user", "password", "host", "port")}
+    return psycopg.connect(**params, autocommit=True)
+
+
+def make_path() -> int:
+    zone = Zone.objects.create(name="z")
+    node = Node.objects.create(zone=zone, name="n")
+    ip = SendingIP.objects.create(node=node, address="127.10.1.1", ehlo_name="a.example.com")
+    return Path.objects.create(ip=ip, provider=Provider.objects.create(key="p", name="P"), updated_at=now()).pk
+
+
+@pytest.fixture
+def path_id(transactional_db: None) -> int:
+    return make_path()
+
+
+@pytest.fixture
+def db_cursor(path_id: int) -> Iterator[psycopg.Cursor]:
+    with connect() as own, own.cursor() as cursor:
+        yield cursor
+
+
+def shift_to(cursor: psycopg.Cursor, seconds: float) -> None:
+    cursor.execute("SELECT set_config('mailplatform.clock_shift', %s, false)", (f"{seconds:.3f} seconds",))
+
+
+STEPS = st.lists(st.tuples(st.floats(0, 1500), st.integers(0, 40), st.integers(0, 20)), min_size=1, max_size=25)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS, cap=st.integers(0, 60))
+def test_no_rolling_hour_holds_more_than_the_cap(steps: list[tuple[float, int, int]], cap: int, path_id: int, db_cursor: psycopg.Cursor) -> None:
+    db_cursor.execute("DELETE FROM pools_allowancebucket")
+    shift, spent = 0.0, list[Spent]()
+    for number, (gap, want, returned) in enumerate(steps):
+        shift += gap
+        shift_to(db_cursor, shift)
+        credit = reserve(db_cursor, path_id, HOUR, cap, want)
+        assert credit == min(want, cap) if number == 0 else 0 <= credit <= want
+        back = min(returned, credit)
+        give_back(db_cursor, path_id, HOUR, credit.bucket_start, back)
+        assert 0 <= credit.valid_s <= BUCKET_S[HOUR]
+        if credit > back:
+            ends = credit.bucket_start + timedelta(seconds=BUCKET_S[HOUR])
+            spent.append(Spent(credit - back, ends - timedelta(seconds=credit.valid_s), ends))
+    for one in spent:
+        for moment in (one.soonest, one.latest):
+            assert most_within_an_hour_before(spent, moment) <= cap
+
+
+class Spent(NamedTuple):
+    amount: int
+    soonest: datetime
+    latest: datetime
+
+
+def most_within_an_hour_before(spent: list[Spent], moment: datetime) -> int:
+    """The worst that owners can do: each spends at whatever moment hurts most."""
+    return sum(one.amount for one in spent if one.soonest <= moment and one.latest > moment - timedelta(seconds=HOUR))
+
+
+def test_what_left_the_window_may_be_spent_again(path_id: int, db_cursor: psycopg.Cursor) -> None:
+    assert reserve(db_cursor, path_id, HOUR, 10, 10) == 10
+    assert reserve(db_cursor, path_id, HOUR, 10, 1) == 0
+    shift_to(db_cursor, HOUR - 1)
+    assert reserve(db_cursor, path_id, HOUR, 10, 1) == 0
+    shift_to(db_cursor, HOUR + BUCKET_S[HOUR])
+    assert reserve(db_cursor, path_id, HOUR, 10, 99) == 10
+
+
+def test_hour_and_day_count_apart(path_id: int, db_cursor: psycopg.Cursor) -> None:
+    assert reserve(db_cursor, path_id, HOUR, 5, 9) == 5
+    assert reserve(db_cursor, path_id, 86_400, 7, 9) == 7
+
+
+def test_a_lower_cap_grants_nothing_until_the_window_has_room(path_id: int, db_cursor: psycopg.Cursor) -> None:
+    reserve(db_cursor, path_id, HOUR, 100, 50)
+    assert reserve(db_cursor, path_id, HOUR, 20, 5) == 0
+
+
+def test_an_unknown_path_gets_nothing(path_id: int, db_cursor: psycopg.Cursor) -> None:
+    assert reserve(db_cursor, path_id + 1, HOUR, 10, 10) == 0
+
+
+def test_many_owners_at_once_never_get_more_than_the_cap(path_id: int) -> None:
+    cap, granted, lock = 200, [], threading.Lock()
+
+    def owner(seed: int) -> None:
+        dice = random.Random(seed)
+        with connect() as own, own.cursor() as cursor:
+            for _ in range(30):
+                credit = reserve(cursor, path_id, HOUR, cap, dice.randint(1, 9))
+                with lock:
+                    granted.append(int(credit))
+
+    threads = [threading.Thread(target=owner, args=(seed,)) for seed in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sum(granted) == cap
+
+
+def test_old_buckets_are_forgotten_and_live_ones_kept(path_id: int, db_cursor: psycopg.Cursor) -> None:
+    reserve(db_cursor, path_id, HOUR, 10, 3)
+    assert forget_old(db_cursor) == 0
+    shift_to(db_cursor, HOUR + 2 * BUCKET_S[HOUR] + 1)
+    assert forget_old(db_cursor) == 1
+
+
+def test_an_owner_asks_for_what_it_sends_in_five_seconds_within_a_thousandth_of_the_cap() -> None:
+    assert credit_to_ask(10, 1_000_000) == 50
+    assert credit_to_ask(10, 10_000) == 10
+    assert credit_to_ask(0.1, 100) == 1
