@@ -160,14 +160,15 @@ class Run:
         """Stop everything in order; then end whatever still carries our mark."""
         if not self.is_ours:
             return
-        say("Stopping …")
         if self.supervisor:
+            say("Stopping …")
             self.supervisor.stop()
         survivors.end(survivors.marked(self.options.data), patience_s=2)
         if self.postgres:
             self.postgres.stop()
         survivors.take_leave(survivors.adopted([]))
-        say("Stopped. The data is kept.")
+        if self.supervisor:
+            say("Stopped. The data is kept.")
 
     def _environment_of_children(self) -> dict[str, str]:
         return {**os.environ, "DJANGO_SETTINGS_MODULE": "mailplatform.settings", "PYTHONUNBUFFERED": "1", **self.environment, **self.installation.mark()}

@@ -11,14 +11,17 @@ import secrets
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 
+from delivery.sign.dkim import make_key as make_dkim_key
 from mailplatform.shell.clock import now
 from mailplatform.shell.secrets import encrypt
 from mailplatform.tenants.keys import make_key
 from mailplatform.tenants.models import DOMAIN, ApiKey, DkimKey, SendingDomain, Tenant, User
+from mailplatform.up.history import make_history
 from mailplatform.up.installation import write_private
 from pools.models import Node, Pool, PoolMember, SendingIP, Stream, Zone
 from pools.purposes import Purpose
@@ -59,6 +62,7 @@ def everything(data: Path) -> None:
         with transaction.atomic():
             demo_platform()
             demo_tenants()
+        make_history()
         demo_access(data)
         write_private(data / "sandbox" / "zones.json", json.dumps(simulated_dns(), indent=1, sort_keys=True))
 
@@ -158,19 +162,10 @@ def _streams(tenant: Tenant, pools: tuple[str, str, str]) -> None:
 
 
 def _domain(tenant: Tenant, name: str) -> None:
-    try:
-        from delivery.sign.dkim import make_key as make_dkim_key
-    except ImportError:  # the signer is being written
-        return _domain_without_keys(tenant, name)
-
     domain = SendingDomain.objects.create(tenant=tenant, name=name, verified_at=now())
     for selector, algorithm in (("mp1", DkimKey.Algorithm.RSA), ("mp2", DkimKey.Algorithm.ED25519)):
         private, public = make_dkim_key(algorithm)
         DkimKey.objects.create(domain=domain, selector=selector, algorithm=algorithm, private_encrypted=encrypt(private), public_record=public)
-
-
-def _domain_without_keys(tenant: Tenant, name: str) -> None:
-    SendingDomain.objects.create(tenant=tenant, name=name, verified_at=now())
 
 
 def _new_key(tenant: str) -> str:
@@ -211,8 +206,8 @@ def _host_slug() -> str:
     return name[:40] or "node-1"
 
 
-def _read(file: Path) -> dict[str, str] | dict[str, dict[str, str]]:
+def _read(file: Path) -> dict[str, Any]:
     try:
-        return json.loads(file.read_text())
+        return dict(json.loads(file.read_text()))
     except (OSError, ValueError):
         return {}
