@@ -76,7 +76,7 @@ def _cluster(name: str, node: str, zone: str = "") -> Program:
     environment = {"Q_CLUSTER_NAME": name, "NODE": node, "ZONE": zone}
     short = f"cluster-{node}" if node else f"cluster-{name}"
     # supervisord signals the cluster's parent alone: workers that get SIGTERM too would drop their tasks.
-    return Program(short, _manage("qcluster"), environment=environment, stop_wait_s=DRAIN_S + 2)
+    return Program(short, _manage("delivery_cluster" if node else "qcluster"), environment=environment, stop_wait_s=DRAIN_S + 2)
 
 
 def _sandbox(options: Options, ports: Ports) -> Program:
