@@ -15,6 +15,7 @@ from psycopg.types.json import Jsonb
 from delivery.queue import columns
 from delivery.queue.promote import INTO_READY
 from delivery.queue.tags import Turn, give_tags
+from pools.providers.rollup import name_of_tail
 
 # A skip scan over waiting_why (why, scope): one probe a domain, however many deliveries wait for it.
 UNSORTED = """
@@ -33,9 +34,11 @@ REMEMBER = """
        SET provider_id = excluded.provider_id, hosts = excluded.hosts, sorted_at = excluded.sorted_at, expires_at = excluded.expires_at
 """
 PROVIDER_ID = "SELECT id FROM pools_provider WHERE key = %s"
-NEW_TAIL_PROVIDER = """
+# A region of a provider whose regions count by themselves (mimecast@eu) has that provider's facts, all else is the long tail.
+NEW_PROVIDER = """
     INSERT INTO pools_provider (key, name, kind, is_tail, mx_suffixes, domains, facts, overrides)
-    VALUES (%(key)s, %(name)s, 'mailbox', true, '{}', '{}', '{}', '{}')
+    SELECT %(key)s, %(name)s, coalesce(whole.kind, 'mailbox'), whole.id IS NULL, '{}', '{}', coalesce(whole.facts, '{}'), '{}'
+      FROM (SELECT 1) AS one LEFT JOIN pools_provider whole ON whole.key = split_part(%(key)s, '@', 1) AND NOT whole.is_tail
     ON CONFLICT (key) DO NOTHING
 """
 TAKE = f"""
@@ -77,7 +80,7 @@ def remember(connection: Connection, found: Sequence[Sorted]) -> dict[str, int]:
         for key in sorted({one.provider_key for one in found}):
             row = cursor.execute(PROVIDER_ID, [key]).fetchone()
             if row is None:
-                cursor.execute(NEW_TAIL_PROVIDER, {"key": key, "name": key.removeprefix("mx:")})
+                cursor.execute(NEW_PROVIDER, {"key": key, "name": name_of_tail(key)})
                 row = cursor.execute(PROVIDER_ID, [key]).fetchone()
             providers[key] = row[0]  # type: ignore[index]
         rows = [
