@@ -23,6 +23,7 @@ from mailplatform.tenants.access import TenantView
 from mailplatform.tenants.keys import Scope
 
 CAP_RETRY_AFTER_S = 3600
+AnswerOf = Callable[[Sequence[NewMessage]], Any]
 
 
 def answer(message: NewMessage) -> dict[str, Any]:
@@ -36,7 +37,7 @@ class Submit(TenantView):
 
     scope = Scope.SEND
 
-    def submit(self, request: HttpRequest, items: Sequence[object], place_of: Callable[[int], str], answer_of: Callable[[Sequence[NewMessage]], Any]) -> Response:
+    def submit(self, request: HttpRequest, items: Sequence[object], place_of: Callable[[int], str], answer_of: AnswerOf) -> Response:
         wanted = Request(self.tenant_id, self.key.prefix, items, place_of, answer_of, token=self._token(request))
         try:
             accepted: Accepted = accept(wanted)

@@ -13,6 +13,7 @@ from psycopg import Cursor
 
 from delivery.models import DeliveryState
 from delivery.queue.put import NewBody, NewDelivery, NewMessage
+from delivery.retry import POLICIES
 from delivery.submit.admit import hold_of
 from delivery.submit.compose import Composed
 from delivery.submit.facts import StreamFacts, Suppressions, TenantFacts
@@ -21,7 +22,6 @@ from delivery.submit.submission import Submission
 from mailplatform.shell.ids import delivery_id, lowest_id_at
 from pools.purposes import Purpose
 
-EXPIRES_AFTER = {Purpose.TRANSACTIONAL: timedelta(days=4), Purpose.NOTIFICATION: timedelta(days=4), Purpose.MARKETING: timedelta(days=4)}
 CAP_WINDOW = timedelta(hours=24)
 
 
@@ -52,7 +52,7 @@ def rows_of(ready: Ready, facts: TenantFacts, suppressed: Suppressions, submitte
         deliveries=tuple(
             _delivery(ready, number, suppressed.reason(recipient.address.addr, stream.id)) for number, recipient in enumerate(submission.recipients, 1)
         ),
-        expires_at=(submission.send_at or at) + EXPIRES_AFTER[Purpose(stream.purpose)],
+        expires_at=(submission.send_at or at) + timedelta(seconds=POLICIES[Purpose(stream.purpose)].expires_after_s),
         created_at=at,
         tags=submission.tags,
         metadata=submission.metadata,

@@ -67,6 +67,13 @@ class TenantView(APIView):
     scope: ClassVar[str]
     scopes: ClassVar[dict[str, str]] = {}
 
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Any:
+        """The view, saying who may come in as the console's pages do."""
+        view = super().as_view(**initkwargs)
+        view.declared_permission = f"key: {cls.scope}"
+        return view
+
     def scope_of(self, method: str) -> str:
         return self.scopes.get(method, self.scope)
 
