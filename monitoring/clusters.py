@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 ENGINE_TASK = "delivery.jobs.run_engine"
 _SAME_INSTALLATION = ("DATABASE_URL",)
+_PROGRAMS = {"delivery_cluster", "qcluster"}
 _TASKS = "SELECT id, payload, lock > now() FROM django_q_ormq WHERE key = %s ORDER BY id LIMIT 50"
 
 
@@ -74,7 +75,7 @@ class ClusterProcesses:
     def _belongs(self, pid: int) -> bool:
         environment = processes.environment_of(pid)
         wanted = {"Q_CLUSTER_NAME": cluster_name(self.node), **self.marks}
-        return all(environment.get(name) == value for name, value in wanted.items()) and "qcluster" in processes.words_of(pid)
+        return all(environment.get(name) == value for name, value in wanted.items()) and not _PROGRAMS.isdisjoint(processes.words_of(pid))
 
     def mains(self, found: Collection[int]) -> list[int]:
         """Main processes: a supervisor's children, not another member's."""

@@ -11,11 +11,12 @@ from django.apps import apps
 from django_q.models import Schedule
 
 _OURS = "periodic: "
+_BUILT_IN = {"delivery.jobs.maintain": 1}
 
 
 def wanted() -> dict[str, int]:
     """Dotted function to minutes, of all apps."""
-    found: dict[str, int] = {}
+    found = dict(_BUILT_IN)
     for app in apps.get_app_configs():
         name = f"{app.name}.jobs"
         if app.name.startswith("django") or importlib.util.find_spec(name) is None:
