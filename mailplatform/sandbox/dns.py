@@ -183,6 +183,8 @@ class DnsServer:
     def __init__(self, directory: Directory, host: str, port: int) -> None:
         self.directory = directory
         self.host, self.port = host, port
+        self.tcp: asyncio.Server | None = None
+        self.udp: asyncio.BaseTransport | None = None
 
     async def start(self) -> None:
         """Listen on UDP and TCP at the same port."""
@@ -216,5 +218,6 @@ class DnsServer:
 
     async def stop(self) -> None:
         """Close both."""
-        self.tcp.close()
-        self.udp.close()
+        for socket in (self.tcp, self.udp):
+            if socket is not None:
+                socket.close()

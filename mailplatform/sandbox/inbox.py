@@ -4,18 +4,26 @@ Reads may come from wherever the server listens; control only from loopback, as 
 (a browser cannot send that content type across sites without asking, and we never agree).
 """
 
+import asyncio
 import ipaddress
 import json
+import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from . import pages
+from .form import faults_of
 from .habits import BIG
+from .reading import readable
+from .verdict import signatures_of
 from .web import Request, Response
 
 if TYPE_CHECKING:
     from .world import World
 
 _MOST_ROWS = 100_000
+_ROWS_A_PAGE = 50
+_MESSAGE = re.compile(r"(?:/api)?/message/(\d{1,15})(/html|/raw)?")
 
 
 class Inbox:
@@ -44,7 +52,69 @@ class Inbox:
                 return _json(await api(request))
             except ValueError as error:
                 return _json({"error": str(error)}, 400)
-        return _json({"error": "There is no such page."}, 404)
+        if request.path == "/style.css":
+            return Response(pages.STYLE, "text/css; charset=utf-8")
+        if request.path == "/":
+            return await self._list(request)
+        if request.path == "/providers":
+            return await self._providers(request)
+        if match := _MESSAGE.fullmatch(request.path):
+            return await self._message(request, int(match[1]), match[2] or "")
+        return _page(pages.missing("There is no such page."), 404)
+
+    # -- pages ----------------------------------------------------------------------------------------------------------
+    async def _list(self, request: Request) -> Response:
+        query, provider = request.query.get("q", "").strip()[:320], request.query.get("provider", "")
+        before = request.query.get("before", "")
+        parts: list[str] = ["1"]
+        values: list[object] = []
+        if query:
+            # The whole address is found by the index; a part of one reads on from the newest until a page is full.
+            parts.append("rcpt = ?" if re.fullmatch(r"[^@]+@[^@]+\.[^@.]+", query) else "rcpt LIKE '%' || ? || '%'")
+            values.append(query)
+        if provider in BIG:
+            parts.append("provider = ?")
+            values.append(provider)
+        elif provider:
+            parts.append(f"provider NOT IN ({','.join('?' * len(BIG))})")
+            values += BIG
+        if before.isdecimal():
+            parts.append("n < ?")
+            values.append(int(before))
+        sql = f"SELECT * FROM accepted WHERE {' AND '.join(parts)} ORDER BY n DESC LIMIT {_ROWS_A_PAGE + 1}"
+        rows = await self.world.store.rows(sql, tuple(values))
+        older = rows[_ROWS_A_PAGE - 1]["n"] if len(rows) > _ROWS_A_PAGE else None
+        return _page(pages.inbox(rows[:_ROWS_A_PAGE], await self.counts(request), query, provider, older, bool(before)))
+
+    async def _providers(self, request: Request) -> Response:
+        outages = {one.site.key: one.outage for one in self.world.providers.values() if one.outage}
+        return _page(pages.providers((await self.counts(request))["providers"], outages))
+
+    async def _message(self, request: Request, n: int, form: str) -> Response:
+        """A message as a page, as its HTML alone, as bytes, or (under /api) as JSON."""
+        found = await self.world.store.rows("SELECT * FROM accepted WHERE n = ?", (n,))
+        raw = await self.world.store.raw(n)
+        if not found or (form and raw is None):
+            return _page(pages.missing("This message is not here, or is kept no longer."), 404)
+        row, loop = found[0], asyncio.get_running_loop()
+        if form == "/raw":
+            return Response(raw or b"", "message/rfc822", 200, {"Content-Disposition": f'attachment; filename="message-{n}.eml"'})
+        mail = await loop.run_in_executor(None, readable, raw) if raw is not None else None
+        if form == "/html":
+            return Response((mail.html if mail else "").encode(), "text/html; charset=utf-8", 200, {"Content-Security-Policy": pages.FRAME_POLICY})
+        signatures = await loop.run_in_executor(None, signatures_of, raw, self.world.directory.txt) if raw is not None else []
+        faults = list(faults_of(raw, eight_bit=True, utf8=True)) if raw is not None else []
+        if request.path.startswith("/api/"):
+            verdicts = [{"passed": s.passed, "domain": s.domain, "selector": s.selector, "algorithm": s.algorithm, "why": s.why} for s in signatures]
+            return _json({**row, "dkim": verdicts, "faults": faults, "kept": raw is not None, "headers": list(mail.headers) if mail else []})
+        copies = []
+        if row["message_id"] or row["delivery_id"]:
+            copies = await self.world.store.rows(
+                "SELECT n FROM accepted WHERE rcpt = ? AND message_id = ? AND delivery_id = ? AND n <> ? ORDER BY n LIMIT 20",
+                (row["rcpt"], row["message_id"], row["delivery_id"], n),
+            )
+        complained = bool(await self.world.store.rows("SELECT 1 FROM complaint WHERE n = ?", (n,)))
+        return _page(pages.message(row, mail, signatures, faults, copies, complained))
 
     # -- JSON -----------------------------------------------------------------------------------------------------------
     async def _accepted(self, request: Request) -> Any:
@@ -152,6 +222,10 @@ def _host_is_ours(request: Request) -> bool:
     host = request.headers.get("host", "")
     name = host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host
     return not _is_loopback(request.peer) or not name or _is_loopback(name)
+
+
+def _page(body: bytes, status: int = 200) -> Response:
+    return Response(body, status=status, headers={"Content-Security-Policy": pages.POLICY, "X-Frame-Options": "DENY"})
 
 
 def _json(data: Any, status: int = 200) -> Response:

@@ -54,6 +54,7 @@ class WebServer:
     def __init__(self, handler: Handler, host: str, port: int) -> None:
         self.handler = handler
         self.host, self.port = host, port
+        self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
         """Listen."""
@@ -62,7 +63,8 @@ class WebServer:
 
     async def stop(self) -> None:
         """Stop listening."""
-        self._server.close()
+        if self._server is not None:
+            self._server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
