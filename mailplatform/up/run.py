@@ -58,10 +58,9 @@ class Run:
         say("\n" + panel(self.options, self.environment["PUBLIC_URL"], self.installation.demo, inbox, seconds))
 
     def _end_survivors(self) -> None:
-        found = survivors.marked(self.options.data)
-        if found:
-            say(f"Ending {len(found)} processes that an earlier start left behind …")
-            survivors.end(found, patience_s=programs.DRAIN_S)
+        if survivors.marked(self.options.data):
+            say("Ending what an earlier start left behind …")
+            survivors.end_left_behind(self.options.data)
         EmbeddedPostgres(self.options.data).end_survivor()
 
     def _database(self) -> str:
@@ -142,7 +141,7 @@ class Run:
             self._look_after_orphans()
             if not self.supervisor.lives():
                 say("The supervisor itself ended: starting it again.")
-                survivors.end(survivors.marked(self.options.data), patience_s=programs.DRAIN_S)
+                self._end_survivors()
                 self.supervisor.start(self.supervisor.programs)
             for sentence in narrator.tell(self.supervisor.look(), time.monotonic()):
                 say(sentence)

@@ -15,6 +15,8 @@ from mailplatform.up.installation import MARK
 
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_PDEATHSIG = 1
+SUPERVISOR_PATIENCE_S = 20.0  # longer than any of its stages
+GROUP_PATIENCE_S = 5.0
 
 
 def adopt_orphans() -> None:
@@ -41,6 +43,21 @@ def adopted(known: Iterable[int]) -> list[int]:
     except OSError:  # a kernel without CONFIG_PROC_CHILDREN
         children = [pid for pid in _pids() if _parent(pid) == me]
     return [pid for pid in children if pid not in known]
+
+
+def end_left_behind(data: Path) -> int:
+    """End what a killed start has left, as orderly as it still goes; the database, which others need to end well, is left to the caller.
+
+    A supervisord that still lives ends everything in its own order. Without one the leaders of process groups are told, so that
+    a cluster can drain its engines and end its own workers.
+    """
+    found = _but_the_database(marked(data))
+    supervisors = [pid for pid in found if b"supervisor.supervisord" in _command(pid)]
+    end(supervisors, SUPERVISOR_PATIENCE_S)
+    leaders = [pid for pid in _but_the_database(marked(data)) if _group(pid) == pid]
+    end(leaders, GROUP_PATIENCE_S)
+    end(_but_the_database(marked(data)), 0)
+    return len(found)
 
 
 def end(pids: Iterable[int], patience_s: float) -> int:
@@ -83,6 +100,22 @@ def _stat(pid: int) -> list[str]:
         return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
         return []
+
+
+def _command(pid: int) -> list[bytes]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return []
+
+
+def _but_the_database(pids: Iterable[int]) -> list[int]:
+    return [pid for pid in pids if not b"".join(_command(pid)[:1]).endswith(b"/postgres")]
+
+
+def _group(pid: int) -> int | None:
+    stat = _stat(pid)
+    return int(stat[2]) if len(stat) > 2 else None
 
 
 def _parent(pid: int) -> int | None:
