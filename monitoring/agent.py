@@ -16,7 +16,7 @@ from typing import Any
 
 import psycopg
 
-from monitoring import clusters, kill_drill, processes, reports
+from monitoring import clusters, drills, kill_drill, processes, reports
 from monitoring.condemn import Condemned, condemn, sweep_journal
 from monitoring.judge import AGENT, Incarnation, Judge, Judgement, Opinion, Sighting
 from monitoring.link import Link
@@ -107,7 +107,7 @@ class NodeAgent:
             if judgement.opinion.is_verdict:
                 self._bury(connection, next(e for e in engines if e.engine_id == judgement.engine_id), judgement)
         if self._drills.is_due(now):
-            kill_drill.carry_out(connection, self.node, self._held)
+            self._drill(connection)
         if self._report.is_due(now):
             self._wanted = self._slots_wanted(connection)
             reports.write_report(connection, self.node, reports.vitals(self.data_dir))
@@ -164,6 +164,12 @@ class NodeAgent:
 
     def _occupied(self, connection: psycopg.Connection[Any]) -> list[int]:
         return [engine.slot for engine in look(connection, self.node)]
+
+    def _drill(self, connection: psycopg.Connection[Any]) -> None:
+        if drills.allowed():
+            kill_drill.carry_out(connection, self.node, self._held)
+        with connection.cursor() as cursor:
+            drills.settle(cursor)
 
     def _slots_wanted(self, connection: psycopg.Connection[Any]) -> int:
         row = connection.execute(_WANTED, [self.node]).fetchone()

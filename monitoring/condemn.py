@@ -16,6 +16,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from monitoring.judge import Judgement, Opinion
+from monitoring.kill_drill import note_in_hand
 from monitoring.models import Verdict
 from monitoring.sightings import EngineSeen
 
@@ -62,6 +63,7 @@ def condemn(connection: psycopg.Connection[Any], engine: EngineSeen, judgement: 
         row = connection.execute(_LOCK if journal else _LOCK + " NOWAIT", [engine.engine_id]).fetchone()
         if row is None:
             return None
+        note_in_hand(connection, engine.engine_id)
         if journal is not None:  # a missing file is an empty journal
             replayed = replay(connection, journal)
             answered, unknowable, begun = replayed.answered, replayed.unknowable, replayed.begun

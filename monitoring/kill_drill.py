@@ -1,6 +1,6 @@
 """Kill an engine: the agent's half of the drill. A person asked for it by a Drill row; the agent of the engine's node kills.
 
-Promises: at most the one engine that the row names, by its pidfd; the database's time just before the signal is kept, so
+Owns: the evidence of a running kill drill. Promises: at most the one engine that the row names, by its pidfd; the database's time just before the signal is kept, so
 the stopwatch reads rows and not a button. Never: outside the sandbox, unless DRILLS_IN_LIVE allows it (the console asks); a drill older than 10 s.
 """
 
@@ -18,12 +18,24 @@ SELECT d.id, (d.evidence->>'engine_id')::bigint FROM monitoring_drill d
    AND d.started_at > platform_now() - interval '10 s'
  ORDER BY d.id LIMIT 1
 """
-# What is in its hands is read in the same statement: these are the deliveries whose fate the drill follows.
 _ABOUT_TO = """
 UPDATE monitoring_drill SET evidence = evidence || jsonb_build_object('killed_at', platform_now())
  WHERE id = %s AND NOT evidence ? 'killed_at'
 """
 _FAILED = "UPDATE monitoring_drill SET state = 'failed', ended_at = platform_now(), evidence = evidence || %s WHERE id = %s"
+
+
+# Under the engine's row lock no claim can be added: these are the deliveries whose fate the drill follows.
+_IN_HAND = """
+UPDATE monitoring_drill SET evidence = evidence || jsonb_build_object('in_hand',
+         coalesce((SELECT jsonb_agg(id) FROM (SELECT id FROM delivery_claimed WHERE engine_id = %(engine)s LIMIT 5000) few), '[]'))
+ WHERE kind = 'kill_engine' AND state = 'running' AND (evidence->>'engine_id')::bigint = %(engine)s
+"""
+
+
+def note_in_hand(connection: psycopg.Connection[Any], engine_id: int) -> None:
+    """Keep what a killed engine had in its hands, in the transaction that gives it back."""
+    connection.execute(_IN_HAND, {"engine": engine_id})
 
 
 def carry_out(connection: psycopg.Connection[Any], node: str, held: dict[int, Process]) -> None:

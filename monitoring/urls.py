@@ -1,11 +1,24 @@
-"""Monitoring's doors: what machines ask, the overview, nodes, drills."""
+"""Monitoring's doors: what machines ask, the overview, nodes, health, drills."""
 
 from django.urls import path
 
-from monitoring import health
+from monitoring import console, health
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),
+    path("", console.overview, name="overview"),
+    path("overview/head/", console.overview_head, name="overview_head"),
+    path("overview/try/", console.overview_try, name="overview_try"),
+    path("overview/flow/", console.overview_flow, name="overview_flow"),
+    path("overview/nodes/", console.overview_nodes, name="overview_nodes"),
+    path("overview/notices/", console.overview_notices, name="overview_notices"),
+    path("try/send/", console.try_send, name="try_send"),
+    path("try/kill/", console.try_kill, name="try_kill"),
+    path("nodes/", console.nodes, name="nodes"),
+    path("nodes/live/", console.nodes_live, name="nodes_live"),
+    path("health/", console.health, name="health"),
+    path("health/live/", console.health_live, name="health_live"),
+    path("drills/", console.drill_runs, name="drills"),
 ]

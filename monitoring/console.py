@@ -1,0 +1,176 @@
+"""Monitoring's pages: the overview and its Try it, zones and nodes, health, drills."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from mailplatform.shell import flow as drawing
+from mailplatform.shell.audit import record_request
+from mailplatform.shell.clock import now
+from mailplatform.shell.live import fragment
+from mailplatform.shell.navigation import Group, register
+from mailplatform.shell.pages import action, page
+from mailplatform.shell.permissions import Permission
+from mailplatform.shell.tables import keyset_page
+from monitoring import day_charts, drills, figures, own_message
+from monitoring.flow import make_flow
+from monitoring.health import readiness
+from monitoring.models import Drill, Verdict, WatcherBeat
+from monitoring.sentence import second_line, sentence
+
+RUNNING_EVERY_S = 0.5
+QUIET_EVERY_S = 2.0
+
+
+# -- overview ------------------------------------------------------------------------------------------------------------
+@page(Permission.SEE)
+def overview(request: HttpRequest) -> HttpResponse:
+    """How things are, in one page."""
+    return render(request, "monitoring/overview.html", {**_head(), **_try(), **_flow(), **_charts(), **_nodes(), **_notices()})
+
+
+@page(Permission.SEE, under="overview")
+def overview_head(request: HttpRequest) -> HttpResponse:
+    return fragment(request, "monitoring/_head.html", _head())
+
+
+@page(Permission.SEE, under="overview")
+def overview_try(request: HttpRequest) -> HttpResponse:
+    return fragment(request, "monitoring/_try.html", _try())
+
+
+@page(Permission.SEE, under="overview")
+def overview_flow(request: HttpRequest) -> HttpResponse:
+    return fragment(request, "monitoring/_flow.html", _flow())
+
+
+@page(Permission.SEE, under="overview")
+def overview_nodes(request: HttpRequest) -> HttpResponse:
+    return fragment(request, "monitoring/_nodes.html", _nodes())
+
+
+@page(Permission.SEE, under="overview")
+def overview_notices(request: HttpRequest) -> HttpResponse:
+    return fragment(request, "monitoring/_notices.html", _notices())
+
+
+def _head() -> dict[str, Any]:
+    seen = figures.overview()
+    return {"now": seen, "sentence": sentence(seen.situation), "second_line": second_line(seen.situation)}
+
+
+def _flow() -> dict[str, Any]:
+    made = make_flow(figures.flow())
+    heads = ("Purposes", "Pools", "Providers")
+    return {"flow": drawing.render(made.links, made.labels, made.order, made.words, heads) if made else None}
+
+
+def _charts() -> dict[str, Any]:
+    bins, until = figures.day(), figures.simulated_until()
+    return {"throughput": day_charts.throughput(bins, now(), until), "outcomes": day_charts.outcomes(bins, now(), until)}
+
+
+def _nodes() -> dict[str, Any]:
+    return {"zones": figures.zones()}
+
+
+def _notices() -> dict[str, Any]:
+    return {"asking": figures.needs_a_person(), "telling": figures.done_by_itself()}
+
+
+# -- Try it ----------------------------------------------------------------------------------------------------------------
+def _try() -> dict[str, Any]:
+    last = drills.last_of()
+    send, kill = last[Drill.Kind.SEND_MESSAGE], last[Drill.Kind.KILL_ENGINE]
+    running = any(drill is not None and drill.state == Drill.State.RUNNING for drill in last.values())
+    return {
+        "drills_allowed": drills.allowed(),
+        "send": send,
+        "send_figures": drills.figures_of(send),
+        "kill": kill,
+        "kill_figures": drills.figures_of(kill),
+        "inbox_url": settings.SANDBOX_URL,
+        "try_every": RUNNING_EVERY_S if running else QUIET_EVERY_S,
+    }
+
+
+@action(Permission.STEER)
+def try_send(request: HttpRequest) -> HttpResponse:
+    """Send yourself a message."""
+    recipient = own_message.recipient_for(request.user.email)  # type: ignore[union-attr]
+    started = drills.start_send(str(request.user), recipient)
+    if isinstance(started, Drill):
+        record_request(request, "drill started", started, f"Sent a message to {recipient} from the overview.")
+        answer = own_message.send(settings.DATA_DIR, settings.PUBLIC_URL, recipient)
+        if isinstance(answer, str):
+            drills.failed(started, answer)
+        else:
+            drills.sent(started, answer.message, answer.delivery)
+        return _tried(request, answer if isinstance(answer, str) else "")
+    return _tried(request, started.says)
+
+
+@action(Permission.STEER)
+def try_kill(request: HttpRequest) -> HttpResponse:
+    """Kill an engine with SIGKILL, through its node's agent."""
+    started = drills.start_kill(str(request.user))
+    if isinstance(started, Drill):
+        record_request(request, "drill started", started, f"Had the engine {started.scope} killed, as a drill.", engine=started.scope)
+        return _tried(request, "")
+    return _tried(request, started.says)
+
+
+def _tried(request: HttpRequest, refused: str) -> HttpResponse:
+    if request.headers.get("HX-Request"):
+        return fragment(request, "monitoring/_try.html", {**_try(), "refused": refused})
+    if refused:
+        messages.warning(request, refused)
+    return redirect("overview")
+
+
+# -- resilience ------------------------------------------------------------------------------------------------------------
+@page(Permission.SEE)
+def nodes(request: HttpRequest) -> HttpResponse:
+    """Zones, nodes, their engines and IPs."""
+    return render(request, "monitoring/nodes.html", _nodes() | _head())
+
+
+@page(Permission.SEE, under="nodes")
+def nodes_live(request: HttpRequest) -> HttpResponse:
+    return fragment(request, "monitoring/_nodes_full.html", _nodes())
+
+
+@page(Permission.SEE)
+def health(request: HttpRequest) -> HttpResponse:
+    """What watches, and what it found."""
+    return render(request, "monitoring/health.html", _health())
+
+
+@page(Permission.SEE, under="health")
+def health_live(request: HttpRequest) -> HttpResponse:
+    return fragment(request, "monitoring/_health.html", _health())
+
+
+def _health() -> dict[str, Any]:
+    seen = readiness()
+    parts = [("Database", seen.database), ("Engines", seen.engines), ("Watchers", seen.watcher)]
+    beats = list(WatcherBeat.objects.select_related("zone").order_by("zone__name"))
+    verdicts = list(Verdict.objects.select_related("node")[:30])
+    return {"ready": seen.ready, "parts": parts, "beats": beats, "verdicts": verdicts, "zones": figures.zones()}
+
+
+@page(Permission.SEE)
+def drill_runs(request: HttpRequest) -> HttpResponse:
+    """Every rehearsed disaster with its figures."""
+    table = keyset_page(request, Drill.objects.all(), key="id")
+    rows = [(drill, drills.figures_of(drill)) for drill in table.rows]
+    return render(request, "monitoring/drills.html", {"table": table, "rows": rows, "drills_allowed": drills.allowed()})
+
+
+register(Group.NOW, "Overview", "overview", Permission.SEE, 10)
+register(Group.RESILIENCE, "Zones & nodes", "nodes", Permission.SEE, 10)
+register(Group.RESILIENCE, "Health", "health", Permission.SEE, 20)
+register(Group.RESILIENCE, "Drills", "drills", Permission.SEE, 30)
