@@ -75,7 +75,7 @@ class Messages(Submit):
 
     @schema.SEND
     def post(self, request: HttpRequest) -> Response:
-        return self.submit(request, [request.data], lambda number: "", lambda messages: answer(messages[0]))
+        return self.submit(request, [self.json], lambda number: "", lambda messages: answer(messages[0]))
 
 
 class Batch(Submit):
@@ -83,7 +83,7 @@ class Batch(Submit):
 
     @schema.SEND_BATCH
     def post(self, request: HttpRequest) -> Response:
-        items = _items(request.data)
+        items = _items(self.json)
         return self.submit(request, items, lambda number: f"messages[{number}]", lambda messages: {"messages": [answer(each) for each in messages]})
 
 

@@ -54,7 +54,7 @@ class Suppressions(TenantView):
 
     @schema.SUPPRESS
     def post(self, request: Request) -> Response:
-        wanted = _read(request.data)
+        wanted = _read(self.json)
         stream = _stream(self.tenant_id, wanted.pop("stream"))
         row, is_new = Suppression.objects.get_or_create(
             tenant_id=self.tenant_id, address=wanted.pop("address"), stream=stream, defaults={**wanted, "created_at": now()}

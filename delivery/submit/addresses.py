@@ -15,6 +15,7 @@ MAX_LENGTH = 1_000
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010ffff]+"
 _LOCAL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*\Z")
 _DOMAIN = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])\Z")
+_SPACES = re.compile(r"[ \t]+")  # many readers make one of several in a name
 _QUOTED_PAIR = re.compile(r"\\(.)")
 
 
@@ -32,7 +33,7 @@ def parse_address(value: object) -> Address:
     name, opened, mailbox = value[:-1].rpartition("<")
     if not opened:
         raise Wrong("It ends with > but has no <.")
-    return _mailbox(mailbox, _display_name(name.strip()))
+    return _mailbox(mailbox, _SPACES.sub(" ", _display_name(name.strip())).strip())
 
 
 def _display_name(name: str) -> str:

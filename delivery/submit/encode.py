@@ -18,11 +18,11 @@ _WORD_BYTES = 45  # 60 characters of base64 and 12 around them: an encoded word 
 
 def unstructured(name: str, value: str) -> str:
     """`Name: value` folded, with CRLF; encoded words where the value is not plain."""
-    if is_plain(value):
-        if len(name) + len(value) <= LINE:
-            return f"{name}: {value}{CRLF}"
-        return fold(f"{name}: {value}") + CRLF
-    return f"{name}:{CRLF} {encoded_words(value)}{CRLF}"
+    if not is_plain(value):
+        return f"{name}: {encoded_words(value, len(name) + 2)}{CRLF}"
+    if len(name) + len(value) <= LINE:
+        return f"{name}: {value}{CRLF}"
+    return f"{name}: {fold(value, len(name) + 2)}{CRLF}"
 
 
 def is_plain(value: str) -> bool:
@@ -33,26 +33,30 @@ def is_plain(value: str) -> bool:
     )  # fmt: skip
 
 
-def fold(line: str) -> str:
-    """Break a long field before single spaces: unfolding gives the same line again (RFC 5322 §2.2.3)."""
-    lines, current = [], ""
-    for word in line.split(" "):
-        if current and len(current) + 1 + len(word) > LINE:
+def fold(value: str, begun: int) -> str:
+    """Break before single spaces: unfolding gives the same value again (RFC 5322 §2.2.3). `begun` is what stands on the first line already.
+
+    The first word stays there: some readers keep the space of a first line that is empty.
+    """
+    first, *words = value.split(" ")
+    lines, current, room = [], first, LINE - begun
+    for word in words:
+        if len(current) + 1 + len(word) > room:
             lines.append(current)
-            current = " " + word
+            current, room = " " + word, LINE
         else:
-            current = f"{current} {word}" if current else word
+            current = f"{current} {word}"
     return CRLF.join([*lines, current])
 
 
-def encoded_words(text: str) -> str:
-    """RFC 2047 encoded words, split between characters, a line each."""
-    words, chunk = [], b""
+def encoded_words(text: str, begun: int = 1) -> str:
+    """RFC 2047 encoded words, split between characters, a line each; the first is shorter by what stands before it."""
+    words, chunk, room = [], b"", max(4, (LINE - 12 - begun) // 4 * 3)
     for char in text:
         encoded = char.encode()
-        if len(chunk) + len(encoded) > _WORD_BYTES:
+        if len(chunk) + len(encoded) > room:
             words.append(chunk)
-            chunk = b""
+            chunk, room = b"", _WORD_BYTES
         chunk += encoded
     words.append(chunk)
     return f"{CRLF} ".join(f"=?utf-8?b?{binascii.b2a_base64(word, newline=False).decode()}?=" for word in words)

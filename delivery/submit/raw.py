@@ -100,6 +100,8 @@ def _addresses(message: RawMessage, name: str) -> tuple[Address, ...]:
         assert isinstance(header, AddressHeader)
         if header.defects:
             raise Wrong(f"Its field {name} is not well-formed: {header.defects[0]}.")
+        if name == "from" and any(group.display_name is not None for group in header.groups):
+            raise Wrong("Its field from holds a group.")
         return tuple(_mailbox(each.addr_spec, each.display_name) for each in header.addresses)
     except Wrong as no:
         raise Wrong(f"Its field {name}: {no}" if name not in str(no) else str(no)) from None

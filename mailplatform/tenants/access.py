@@ -15,7 +15,8 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from mailplatform.shell.clock import now
-from mailplatform.shell.rest import PlainNegotiation, check_framing, of_status
+from mailplatform.shell.problems import Problem
+from mailplatform.shell.rest import PlainNegotiation, check_framing, invalid, of_status
 from mailplatform.tenants.keys import Key, Refused, note_use, recognise
 
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="mailplatform"'}  # RFC 6750 §3
@@ -82,6 +83,13 @@ class TenantView(APIView):
         if request.method not in {name.upper() for name in self.http_method_names if hasattr(self, name)}:
             self.http_method_not_allowed(request, *args, **kwargs)  # before the scope, which such a method has none of
         super().initial(request, *args, **kwargs)
+
+    @property
+    def json(self) -> Any:
+        """The body's JSON value, of any type. (`request.data` would make an empty body an empty object.)"""
+        if self.request.stream is None:
+            raise invalid([Problem("body", "The request has no body; it is a JSON object.")], status=400)
+        return self.request.data
 
     @property
     def key(self) -> Key:
