@@ -45,6 +45,29 @@ class Rolling:
         return True
 
 
+class _Words(dict[str, str]):
+    """What a placeholder stands for; the costly ones are made only when a text asks for them."""
+
+    def __init__(self, provider: "Provider", words: dict[str, str]) -> None:
+        super().__init__(words)
+        self.provider = provider
+
+    def __missing__(self, name: str) -> str:
+        serial = self.provider._serial
+        match name:
+            case "id":
+                return f"{serial:08x}.{int(time.time() * 1000) & 0xFFFFFFF:07x}"
+            case "stamp":
+                return str(int(time.time()))
+            case "date":
+                return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
+            case "tail":
+                return f"{serial % 1000:03d}"
+            case "host":
+                return self.provider.profile.greeting_host
+        return ""
+
+
 class Provider:
     """State and decisions of one site."""
 
@@ -64,30 +87,16 @@ class Provider:
         self._rates: dict[str, tuple[Rolling, Rolling]] = {}
         self._tries: OrderedDict[Triplet, tuple[int, float]] = OrderedDict()
         self._serial = 0
+        # Most answers to what goes well are the same every time: made once.
+        self._fixed = {key: text.encode() for key, text in self.profile.replies.items() if "{" not in text}
 
     # -- words ----------------------------------------------------------------------------------------------------
     def say(self, key: str, **words: str) -> bytes:
         """A reply of this provider, complete with CRLF."""
+        if (fixed := self._fixed.get(key)) is not None:
+            return fixed
         self._serial += 1
-        filled = self.profile.replies[key].format_map(
-            {
-                "id": f"{self._serial:08x}.{int(time.time() * 1000) & 0xFFFFFFF:07x}",
-                "stamp": str(int(time.time())),
-                "date": time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime()),
-                "tail": f"{self._serial % 1000:03d}",
-                "host": self.profile.greeting_host,
-                "ip": "",
-                "rcpt": "",
-                "sender": "",
-                "domain": "",
-                "ehlo": "",
-                "word": "",
-                "wait": "",
-                "list": "",
-                **words,
-            }
-        )
-        return filled.encode("utf-8", "surrogateescape")
+        return self.profile.replies[key].format_map(_Words(self, words)).encode("utf-8", "replace")
 
     def refuse(self, key: str, why: str = "", **words: str) -> Ruling:
         """A counted refusal; 421 ends the session (RFC 5321 §3.8)."""
