@@ -11,6 +11,9 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/", include("mailplatform.tenants.entrance")),
     path("", include("mailplatform.shell.console")),
+    path("", include("mailplatform.tenants.console")),
+    path("", include("pools.console")),
+    path("", include("delivery.console")),
     path("", include("monitoring.urls")),
     path("", include("delivery.urls")),
 ]

@@ -6,7 +6,7 @@ from typing import Any
 from django import template
 from django.conf import settings
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -42,6 +42,12 @@ def moment(at: datetime | None) -> SafeString:
 @register.filter
 def age(at: datetime | None) -> SafeString:
     return _time(at, formats.age(at, now()))
+
+
+@register.filter
+def clock_ms(at: datetime | None) -> str:
+    """14:31:58.204, for where a <time> stands already."""
+    return formats.clock(at, precise=True)
 
 
 @register.filter
@@ -152,6 +158,27 @@ def meter(part: float, whole: float, look: str = "quiet", label: str = "") -> Sa
 def live(url_name: str, *args: Any, every: float = EVERY_S) -> SafeString:
     """The attributes of a live fragment's root element (shell.live)."""
     return format_html('hx-get="{}" hx-trigger="tick" hx-swap="outerHTML" data-live="{}"', reverse(url_name, args=args), every)
+
+
+@register.simple_tag
+def admin_button(view: str, words: str, *args: Any) -> SafeString:
+    """A button to the admin's page, where the admin has one."""
+    url = _admin_url(view, args)
+    return format_html('<a class="btn" href="{}">{}</a>', url, words) if url else SafeString("")
+
+
+@register.simple_tag
+def admin_link(view: str, words: Any, *args: Any) -> SafeString:
+    """A link to the admin's page; words alone where the admin has none."""
+    url = _admin_url(view, args)
+    return format_html('<a href="{}">{}</a>', url, words) if url else format_html("{}", words)
+
+
+def _admin_url(view: str, args: tuple[Any, ...]) -> str:
+    try:
+        return reverse(f"admin:{view}", args=args)
+    except NoReverseMatch:
+        return ""
 
 
 @register.inclusion_tag("shell/paging.html")

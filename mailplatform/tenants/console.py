@@ -1,0 +1,134 @@
+"""Console pages of who is who: tenants, one tenant, sending domains, people. What is edited at length is edited in the admin."""
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path
+
+from mailplatform.shell.audit import record_request
+from mailplatform.shell.confirm import offer_undo, undoer
+from mailplatform.shell.navigation import Group, register
+from mailplatform.shell.pages import action, page
+from mailplatform.shell.permissions import GRANTS, Permission
+from mailplatform.shell.tables import keyset_page, named_page
+from mailplatform.tenants.figures import domains_of, keys_of, with_counts
+from mailplatform.tenants.models import SendingDomain, Tenant, User
+
+PAUSED_MEANS = {
+    Tenant.State.ACTIVE: "Its mail is accepted and sent.",
+    Tenant.State.PAUSED: "Its mail is accepted and held.",
+    Tenant.State.SUSPENDED: "Its mail is refused.",
+}
+
+
+@page(Permission.SEE)
+def tenants(request: HttpRequest) -> HttpResponse:
+    """All tenants, by name."""
+    table = named_page(request, with_counts(Tenant.objects.all()))  # type: ignore[arg-type]
+    stopped = Tenant.objects.exclude(state=Tenant.State.ACTIVE).count()
+    return render(request, "tenants/tenants.html", {"table": table, "stopped": stopped})
+
+
+@page(Permission.SEE, under="tenants")
+def tenant(request: HttpRequest, name: str) -> HttpResponse:
+    """One tenant: streams, domains, keys, people."""
+    found = get_object_or_404(Tenant, name=name)
+    context = {
+        "tenant": found, "means": PAUSED_MEANS[Tenant.State(found.state)], "streams": found.streams.select_related("pool"), "domains": domains_of(found),
+        "keys": keys_of(found), "people": found.users.all(), "others": [state for state in Tenant.State if state != found.state],
+    }  # fmt: skip
+    return render(request, "tenants/tenant.html", context)
+
+
+@action(Permission.PEOPLE)
+def tenant_state(request: HttpRequest, name: str) -> HttpResponse:
+    """Pause, suspend or resume a tenant."""
+    wanted = request.POST.get("state", "")
+    if wanted in Tenant.State.values:
+        with transaction.atomic():
+            found = get_object_or_404(Tenant.objects.select_for_update(), name=name)
+            before = found.state
+            if before != wanted:
+                found.state = wanted
+                found.save(update_fields=["state"])
+                sentence = f"{found} is {wanted} now. {PAUSED_MEANS[Tenant.State(wanted)]}"
+                record_request(request, f"tenant {wanted}", found, sentence)
+                offer_undo(request, "tenant state", sentence, name=name, state=before, target=f"tenant {found}")
+    return redirect("tenant", name)
+
+
+@undoer("tenant state")
+def _state_again(request: HttpRequest, *, name: str, state: str, target: str) -> str:
+    found = Tenant.objects.get(name=name)
+    found.state = state
+    found.save(update_fields=["state"])
+    return f"{found} is {state} again."
+
+
+@page(Permission.SEE)
+def domains(request: HttpRequest) -> HttpResponse:
+    """Sending domains, newest first; unverified ones can be asked for."""
+    rows = SendingDomain.objects.select_related("tenant").prefetch_related("dkim_keys")
+    if wanted := request.GET.get("name", "").strip().lower():
+        rows = rows.filter(name__startswith=wanted)
+    table = keyset_page(request, rows)
+    unverified = SendingDomain.objects.filter(verified_at=None).count()
+    return render(request, "tenants/domains.html", {"table": table, "unverified": unverified, "wanted": wanted})
+
+
+@page(Permission.PEOPLE)
+def people(request: HttpRequest) -> HttpResponse:
+    """Who may come in, with which role."""
+    from allauth.mfa.models import Authenticator
+
+    table = named_page(request, User.objects.select_related("tenant"), key="email")
+    with_factor = set(Authenticator.objects.filter(user__in=[user.pk for user in table.rows], type=Authenticator.Type.TOTP).values_list("user_id", flat=True))
+    powerful = User.objects.filter(is_active=True, role__in=[User.Role.ADMINISTRATOR, User.Role.OPERATOR])
+    bare = powerful.exclude(pk__in=Authenticator.objects.filter(type=Authenticator.Type.TOTP).values("user_id")).count()
+    roles = [(role, ROLE_WORDS[role], len(GRANTS[role])) for role in User.Role.values]
+    return render(request, "tenants/people.html", {"table": table, "with_factor": with_factor, "bare": bare, "roles": roles})
+
+
+@action(Permission.PEOPLE)
+def person_active(request: HttpRequest, pk: int) -> HttpResponse:
+    """Let somebody in, or not; never oneself."""
+    wanted = request.POST.get("active") == "yes"
+    person = get_object_or_404(User, pk=pk)
+    if person.pk == request.user.pk:
+        messages.warning(request, "You cannot disable yourself.")
+    elif person.is_active != wanted:
+        person.is_active = wanted
+        person.save(update_fields=["is_active"])
+        sentence = f"{person.email} may {'sign in again' if wanted else 'no longer sign in'}."
+        record_request(request, "person enabled" if wanted else "person disabled", person, sentence)
+        offer_undo(request, "person active", sentence, pk=person.pk, active=not wanted, target=f"user {person}")
+    return redirect("people")
+
+
+@undoer("person active")
+def _active_again(request: HttpRequest, *, pk: int, active: bool, target: str) -> str:
+    User.objects.filter(pk=pk).update(is_active=active)
+    return f"{User.objects.get(pk=pk).email} may {'sign in again' if active else 'no longer sign in'}."
+
+
+ROLE_WORDS = {
+    User.Role.VIEWER: "sees everything that an operator sees, changes nothing",
+    User.Role.OPERATOR: "steers pools, IPs, queues and mail; may read bodies",
+    User.Role.STAFF: "sees everything, sets alerts and who is told",
+    User.Role.ADMINISTRATOR: "everything, people and tenants included",
+    User.Role.TENANT: "their own tenant's mail; never the admin",
+}
+
+register(Group.TENANTS, "All tenants", "tenants", Permission.SEE, 10)
+register(Group.TENANTS, "Domains", "domains", Permission.SEE, 20)
+register(Group.SETTINGS, "People", "people", Permission.PEOPLE, 80)
+
+urlpatterns = [
+    path("tenants/", tenants, name="tenants"),
+    path("tenants/<slug:name>/", tenant, name="tenant"),
+    path("tenants/<slug:name>/state/", tenant_state, name="tenant_state"),
+    path("domains/", domains, name="domains"),
+    path("people/", people, name="people"),
+    path("people/<int:pk>/active/", person_active, name="person_active"),
+]

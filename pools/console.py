@@ -1,0 +1,108 @@
+"""Console pages of pools, sending IPs and providers: what serves what, what limits it, who owns it."""
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path
+
+from mailplatform.shell.audit import record_request
+from mailplatform.shell.confirm import offer_undo, undoer
+from mailplatform.shell.navigation import Group, register
+from mailplatform.shell.pages import action, page
+from mailplatform.shell.permissions import Permission
+from mailplatform.shell.tables import named_page
+from pools import figures
+from pools.models import Pool, Provider, ResponseRule, SendingIP
+from pools.providers.shipped import group_of
+
+RULES_SHOWN = 100
+DOMAINS_SHOWN = 12
+
+
+@page(Permission.SEE)
+def pools(request: HttpRequest) -> HttpResponse:
+    """Every pool with its IPs."""
+    rows = figures.pools()
+    idle = [row for row in rows if row.ips and not row.sending]
+    bare = [row for row in rows if not row.ips]
+    return render(request, "pools/pools.html", {"rows": rows, "idle": idle, "bare": bare})
+
+
+@page(Permission.SEE, under="pools")
+def pool(request: HttpRequest, name: str) -> HttpResponse:
+    """One pool: members, streams, fallback."""
+    found = get_object_or_404(Pool.objects.select_related("tenant", "fallback"), name=name)
+    row = next(row for row in figures.pools() if row.pool.pk == found.pk)
+    return render(request, "pools/pool.html", {"row": row, "pool": found, "streams": found.streams.select_related("tenant")[:200]})
+
+
+@page(Permission.SEE, under="pools")
+def ip(request: HttpRequest, pk: int) -> HttpResponse:
+    """One sending IP: its paths, and what limits them."""
+    found = get_object_or_404(SendingIP.objects.select_related("node__zone"), pk=pk)
+    row = figures.ip_rows([found])[0]
+    paths = figures.path_rows(ip=found)
+    limited = [one for one in paths if one.state != "open"]
+    context = {"row": row, "ip": found, "paths": paths, "limited": limited, "pools": found.pools.all()}
+    return render(request, "pools/ip.html", context)
+
+
+@action(Permission.STEER)
+def ip_state(request: HttpRequest, pk: int) -> HttpResponse:
+    """Pause a sending IP, or let it send again."""
+    wanted = request.POST.get("state", "")
+    if wanted in (SendingIP.State.ACTIVE, SendingIP.State.PAUSED):
+        with transaction.atomic():
+            found = get_object_or_404(SendingIP.objects.select_for_update(), pk=pk)
+            before = found.state
+            if before != wanted:
+                found.state = wanted
+                found.save(update_fields=["state"])
+                sentence = f"{found} is {wanted} now."
+                record_request(request, f"sending IP {wanted}", found, sentence)
+                offer_undo(request, "sending IP state", sentence, pk=pk, state=before, target=f"sending IP {found}")
+    return redirect("ip", pk)
+
+
+@undoer("sending IP state")
+def _state_again(request: HttpRequest, *, pk: int, state: str, target: str) -> str:
+    found = SendingIP.objects.get(pk=pk)
+    found.state = state
+    found.save(update_fields=["state"])
+    return f"{found} is {state} again."
+
+
+@page(Permission.SEE)
+def providers(request: HttpRequest) -> HttpResponse:
+    """Mailbox providers with the limits that hold there; the long tail can be asked for."""
+    tail = request.GET.get("tail") == "yes"
+    table = named_page(request, Provider.objects.filter(is_tail=tail), key="key")
+    context = {"table": table, "rows": figures.provider_rows(table.rows), "tail": tail, "rules": ResponseRule.objects.filter(enabled=True).count()}
+    return render(request, "pools/providers.html", context)
+
+
+@page(Permission.SEE, under="providers")
+def provider(request: HttpRequest, pk: int) -> HttpResponse:
+    """One provider: limits, paths to it, the rules for its replies."""
+    found = get_object_or_404(Provider, pk=pk)
+    group = group_of(found.key)
+    context = {
+        "provider": found, "row": figures.provider_rows([found])[0], "paths": figures.path_rows(provider=found), "overridden": sorted(found.overrides),
+        "rules": ResponseRule.objects.filter(provider_group=group)[:RULES_SHOWN],
+        "general": ResponseRule.objects.filter(provider_group="").count(),
+        "domains": (found.domains or list(found.sorted_domains.values_list("domain", flat=True)[: DOMAINS_SHOWN + 1]))[: DOMAINS_SHOWN + 1],
+    }  # fmt: skip
+    return render(request, "pools/provider.html", context)
+
+
+register(Group.SENDING, "Pools & IPs", "pools", Permission.SEE, 10)
+register(Group.SENDING, "Providers", "providers", Permission.SEE, 30)
+
+urlpatterns = [
+    path("pools/", pools, name="pools"),
+    path("pools/<slug:name>/", pool, name="pool"),
+    path("ips/<int:pk>/", ip, name="ip"),
+    path("ips/<int:pk>/state/", ip_state, name="ip_state"),
+    path("providers/", providers, name="providers"),
+    path("providers/<int:pk>/", provider, name="provider"),
+]
