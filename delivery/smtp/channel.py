@@ -68,8 +68,8 @@ class Channel(asyncio.Protocol):
 
     async def drained(self, timeout_s: float) -> bool:
         """Wait until all that was written is with the kernel; False when an answer or the end came instead."""
+        self._move_deadline(timeout_s)
         while self._paused and not self.answered:
-            self._move_deadline(timeout_s)
             await self._wait()
         return not self.answered
 
@@ -129,14 +129,16 @@ class Channel(asyncio.Protocol):
     async def start_tls(self, context: ssl.SSLContext, host: str, timeout_s: float) -> None:
         """Go on encrypted. Raises what the handshake raises; a peer that spoke before it has ended the channel already."""
         assert self.transport is not None
-        transport = await self._loop.start_tls(self.transport, self, context, server_hostname=host, ssl_handshake_timeout=timeout_s)
+        async with asyncio.timeout(timeout_s):  # the loops' own handshake timeouts end in different exceptions
+            transport = await self._loop.start_tls(self.transport, self, context, server_hostname=host, ssl_handshake_timeout=timeout_s + 5)
         assert transport is not None
         self._take(transport)
 
     def _take(self, transport: asyncio.Transport) -> None:
         self.transport = transport
-        # Zero: "drained" shall mean that the kernel has it all, so that the dot is not queued behind a body (ENGINE §4).
-        transport.set_write_buffer_limits(high=0)
+        # "Drained" shall mean that the kernel has it all, so that the dot is not queued behind a body (ENGINE §4).
+        # Not high=0: asyncio's TLS transport pauses at `size >= high`, an empty buffer included, and never resumes.
+        transport.set_write_buffer_limits(high=1, low=0)
 
     # -- what the loop calls ----------------------------------------------------------------------------------
 

@@ -116,10 +116,10 @@ class _Opening:
         return describe(self._channel.transport.get_extra_info("ssl_object"), self._target.tls)
 
     def _handshake_failure(self, exc: Exception) -> ConnectFailure:
+        if isinstance(exc, TimeoutError):
+            return ConnectFailure(Phase.STARTTLS, Failure.TIMEOUT, detail="the TLS handshake took too long")
         if self._channel.ended:
             return self._failure(Phase.STARTTLS)
-        if isinstance(exc, ConnectionAbortedError | TimeoutError):  # asyncio aborts a handshake that takes too long
-            return ConnectFailure(Phase.STARTTLS, Failure.TIMEOUT, detail="the TLS handshake took too long")
         return ConnectFailure(Phase.STARTTLS, Failure.CUT, detail="closed during the TLS handshake")
 
     async def _authenticate(self) -> None:

@@ -6,6 +6,7 @@ after a failure, a timeout, a cancellation or a 421 the connection is never used
 message. How it fails: `send` returns a `Transcript` that says where and how; it raises only for a bug of its caller.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 
@@ -111,13 +112,13 @@ class Session:
         return await channel.answers()
 
     async def _ask_in_turn(self, asked: Sequence[tuple[bytes, Phase]]) -> list[Reply]:
-        """One by one, until one is refused."""
+        """One by one, until one gets anything but a yes."""
         replies: list[Reply] = []
         for command, phase in asked:
             self._channel.expect(1, (self._timeout_of(phase),))
             self._channel.write(command)
             replies += await self._channel.answers()
-            if self._channel.ended or replies[-1].code >= 400:
+            if self._channel.ended or not replies[-1].positive:
                 break
         return replies
 
@@ -136,9 +137,9 @@ class Session:
                 return message.close(Phase.MAIL)
             if not reset.positive:
                 return self._nonsense(message, Phase.MAIL)
-        message.mail, message.rcpt, message.data = [*replies, None, None, None][:3]
-        if channel.failure is Failure.PROTOCOL:  # a reply too many: no pairing can be trusted, not even a refusal's
+        if channel.failure is Failure.PROTOCOL:  # a reply too many: no pairing can be trusted, least of all a refusal's
             return message.close(asked[min(came, len(asked) - 1)][1], Failure.PROTOCOL)
+        message.mail, message.rcpt, message.data = [*replies, None, None, None][:3]
         if message.mail is not None and message.mail.positive:
             self._transaction_open = True
         for reply, phase in ((message.mail, Phase.MAIL), (message.rcpt, Phase.RCPT), (message.data, Phase.DATA)):
@@ -194,6 +195,7 @@ class Session:
         """All of it with the kernel, block by block; False when the peer spoke or went meanwhile."""
         for start in range(0, len(blocks), BLOCK_BYTES):
             self._channel.write(blocks[start : start + BLOCK_BYTES])
+            await asyncio.sleep(0)  # a fast peer never lets us wait: others, and what the peer says, get their turn here
             if not await self._channel.drained(self._timeouts.block_s):
                 return False
         return True

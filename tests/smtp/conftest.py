@@ -2,8 +2,9 @@
 
 import asyncio
 import ssl
+import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,12 @@ from tests.smtp.hostile import Peer, certificate
 
 HEAD = b"From: a@sender.test\r\nTo: b@peer.test\r\nSubject: hello\r\n\r\n"
 BODY = b"One line.\r\n.A dotted one.\r\n..Two.\r\n"
-QUICK = Timeouts(**{f"{phase}_s": 0.4 for phase in ("connect", "banner", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "block", "final", "quit")})
+PATIENT = Timeouts(**{f"{phase}_s": 8.0 for phase in ("connect", "banner", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "block", "final", "quit")})
+
+
+def impatient(phase: str) -> Timeouts:
+    """Short for one phase only: a loaded machine must not look like a stalled peer in the others."""
+    return replace(PATIENT, **{f"{phase}_s": 0.15})
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])
@@ -58,7 +64,7 @@ async def open_session(
     tls: TlsMode = TlsMode.NONE,
     *,
     host: str = "peer.test",
-    timeouts: Timeouts = QUICK,
+    timeouts: Timeouts = PATIENT,
     contexts: TlsContexts = CONTEXTS,
     login: tuple[str, str] = ("", ""),
 ) -> Session:
@@ -72,3 +78,11 @@ def envelope(recipient: str = "b@peer.test", size: int = len(HEAD) + len(BODY), 
 
 def yes() -> bool:
     return True
+
+
+async def until(true: Callable[[], object], patience_s: float = 8.0) -> None:
+    """Poll until it is so."""
+    end = time.monotonic() + patience_s
+    while not true():  # it happens in another thread
+        assert time.monotonic() < end, "waited in vain"
+        await asyncio.sleep(0.005)
