@@ -120,7 +120,7 @@ class ResponseRuleAdmin(ModelAdmin):
         return ("id",) if obj is not None else ()
 
     def save_model(self, request: HttpRequest, obj: models.ResponseRule, form: Any, change: bool) -> None:
-        obj.edited = obj.edited or not change or bool(form.changed_data)
+        obj.edited = obj.edited or not change or _differs(obj)
         super().save_model(request, obj, form, change)
 
     @action(description="Restore the shipped form", permissions=("change",))
@@ -130,6 +130,12 @@ class ResponseRuleAdmin(ModelAdmin):
             self.message_user(request, f"Restored as shipped: {', '.join(restored)}.", messages.SUCCESS)
         if own := [rule_id for rule_id, done in results.items() if not done]:
             self.message_user(request, f"Not shipped, left as they are: {', '.join(own)}.", messages.WARNING)
+
+
+def _differs(rule: models.ResponseRule) -> bool:
+    """From what is stored. (A form's changed_data also names JSON that was only written differently.)"""
+    stored = models.ResponseRule.objects.filter(pk=rule.pk).first()
+    return stored is None or any(getattr(stored, field.name) != getattr(rule, field.name) for field in rule._meta.concrete_fields)
 
 
 @admin.register(models.DomainProvider)

@@ -20,7 +20,7 @@ MODELS = [model for model in apps.get_app_config("pools").get_models() if not mo
 
 @pytest.fixture
 def operator(client: Client) -> Client:
-    client.force_login(User.objects.create_superuser("operator@example.com", "a long password"))
+    client.force_login(User.objects.create(email="operator@example.com", role=User.Role.ADMINISTRATOR, is_superuser=True))
     return client
 
 
