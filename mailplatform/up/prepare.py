@@ -27,6 +27,7 @@ def main() -> None:
     migrate()
     collect_static(data / "static.made-from")
     call_command("load_catalogue", verbosity=0, stdout=io.StringIO())
+    call_command("load_warmup_plans", verbosity=0, stdout=io.StringIO())
     seed.everything(data)
     schedules.register()
     history.make_history()
