@@ -12,6 +12,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
+import orjson
 from psycopg import Cursor
 from psycopg.errors import LockNotAvailable
 from psycopg.types.json import Jsonb
@@ -75,7 +76,7 @@ def earlier(cursor: Cursor, token: Token) -> Answer | Clash | None:
         return None
     if bytes(row[0]) != token.request_hash:
         return Clash.OTHER_REQUEST
-    return Answer(row[1], row[2])
+    return Answer(row[1], orjson.loads(row[2]) if isinstance(row[2], str) else row[2])  # Django's connection hands jsonb over as text
 
 
 def take(cursor: Cursor, token: Token) -> Answer | Clash | None:
