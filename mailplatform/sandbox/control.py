@@ -7,8 +7,6 @@ what there is. Changes for "*" also hold for providers that are first seen later
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .habits import BIG, load
-from .names import Site
 from .provider import Provider
 
 if TYPE_CHECKING:
@@ -16,6 +14,14 @@ if TYPE_CHECKING:
 
 _BREAKS = ("block", "defer", "refuse", "silent", "reset")
 _OUTAGES = ("refused", "busy", "silent", "reset")
+_NO_LIMITS = {
+    "connections_per_ip": 0,
+    "messages_per_connection": 0,
+    "messages_per_minute": 0,
+    "messages_per_hour": 0,
+    "close_at_limit": False,
+    "burst_per_s": 0.0,
+}
 _DNS = ("ok", "dead", "servfail")
 
 
@@ -53,11 +59,9 @@ class Control:
     def _providers(self, name: str) -> list[Provider]:
         """A provider, all of them ("*"), all small servers ("small")."""
         if name == "*":
-            for big in BIG:
-                self.world.provider(Site(big, load(big), load(big).mx))
-            return list(self.world.providers.values())
+            return self.world.big() + self.world.small()
         if name == "small":
-            return [p for p in self.world.providers.values() if not p.profile.block]
+            return self.world.small()
         return [self.world.provider_named(name)]
 
     # -- sending IPs ------------------------------------------------------------------------------------------------
@@ -115,6 +119,10 @@ class Control:
             self._habits_everywhere.update(habits)
         return {"providers": len(changed)}
 
+    def _action_no_limits(self, provider: str = "*") -> dict[str, Any]:
+        """Lift every limit and stop caring for bursts, for benchmarks."""
+        return self._action_habits(provider, **_NO_LIMITS)
+
     def _action_latency(self, ms: float, provider: str = "*") -> dict[str, Any]:
         """Every answer comes so much later."""
         return self._action_habits(provider, latency_ms=ms)
@@ -138,6 +146,10 @@ class Control:
         self.world.lists.set_error(zone, code if on else "")
 
     # -- the record -------------------------------------------------------------------------------------------------
+    def _action_forget_accepted(self) -> None:
+        """Forget every accepted message (their numbers go on)."""
+        self.world.spawn(self.world.store.clear())
+
     def _action_reset_counts(self) -> None:
         """Counts and violations start at nothing; accepted messages stay."""
         for one in self.world.providers.values():

@@ -25,6 +25,7 @@ from .zones import BlockLists, Zones
 
 _TTL_S = 60
 _REVERSE = re.compile(r"(\d+)\.(\d+)\.(\d+)\.(\d+)\.in-addr\.arpa")
+_KINDS = frozenset(("TXT", "A", "AAAA", "PTR", "MX", "SOA", "CNAME", "TLSA", "NS"))
 Records = dict[str, list[str]]
 
 
@@ -88,18 +89,15 @@ class Directory:
         records = self._computed(name)
         if records is None:
             return None
-        extra: Records = {}
-        for kind in ("TXT", "A", "AAAA", "PTR", "MX", "SOA", "CNAME", "TLSA", "NS"):
-            values = self.zones.records(name, kind)
-            if values:
-                extra[kind] = [_quoted(value) for value in values] if kind == "TXT" else [_dotted(kind, value) for value in values]
+        told = self.zones.records(name)
+        extra = {kind: [_presented(kind, value) for value in values] for kind, values in told.items() if kind in _KINDS}
         if extra or self.zones.knows(name):
             records.pop("RCODE", None)
         return {**records, **extra}
 
     def txt(self, name: str) -> list[str]:
         """TXT strings, for the inbox's own DKIM verifier."""
-        return self.zones.records(name, "TXT")
+        return self.zones.records(name).get("TXT", [])
 
     def _computed(self, name: str) -> Records | None:
         if self.lists.zone_of(name):
@@ -111,7 +109,8 @@ class Directory:
             return self._host(name, host_site)
         if match := re.fullmatch(r"ip-(\d+-\d+-\d+-\d+)\.senders\.test", name):
             return {"A": [match[1].replace("-", ".")]}
-        site = site_of(name)
+        # Names with an underscore (keys, policies) exist only where the zones file says so.
+        site = None if name.startswith("_") or "._" in name else site_of(name)
         if site is None:
             return {"RCODE": ["NXDOMAIN"]}
         return self._domain(name, site)
@@ -161,7 +160,10 @@ def _quoted(text: str) -> str:
     return " ".join('"' + part.replace("\\", "\\\\").replace('"', '\\"') + '"' for part in parts)
 
 
-def _dotted(kind: str, value: str) -> str:
+def _presented(kind: str, value: str) -> str:
+    """A value of the zones file in presentation form: TXT quoted, names complete."""
+    if kind == "TXT":
+        return _quoted(value)
     return value if kind not in ("PTR", "MX", "CNAME", "NS") or value.endswith(".") else f"{value}."
 
 

@@ -35,7 +35,6 @@ class Habits:
     slow_s: float  # what slow@ waits
     greylist_address_s: float  # what greylist@ waits
     complaint_after_s: float  # how long after acceptance complaint@ complains
-    early_close_rate: float  # 0..1 of the sessions end with 421 after the first message
     burst_per_s: float  # above it reputation falls
     reputation_start: float
     defer_below: float

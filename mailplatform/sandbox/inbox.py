@@ -161,7 +161,12 @@ class Inbox:
         }
 
     async def _state(self, request: Request) -> Any:
-        """Providers with habits, what is broken, and the hidden reputations; small servers only when they were touched."""
+        """Providers with habits, what is broken, and the hidden reputations.
+
+        Of the small servers those that were tampered with; `?provider=` (a name or a domain) tells any one.
+        """
+        named = request.query.get("provider", "")
+        chosen = [self.world.provider_named(named)] if named else [*self.world.big(), *(one for one in self.world.small() if one.outage or one.broken)]
         providers = {
             one.site.key: {
                 "title": one.profile.title,
@@ -171,7 +176,7 @@ class Inbox:
                 "reputations": {ip: round(one.reputation(ip).level, 4) for ip in list(one.reputations)},
                 "habits": {name: getattr(one.habits, name) for name in type(one.habits).__slots__},
             }
-            for one in self.world.providers.values()
+            for one in chosen
         }
         lists = {name: listed for name, listed in self.world.lists.listed.items() if listed}
         return {"simulated": True, "dns": self.world.directory.mode, "listed": lists, "providers": providers, "actions": self.world.control.names()}

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _PATH = re.compile(rb"(?:FROM|TO):[ ]*<([^<>\r\n]*)>((?:[ ]+[\x21-\x7e]+)*)[ ]*", re.I)
 _SIZE = re.compile(rb"\bSIZE=(\d{1,19})", re.I)
 _MOST_LINE = 4096  # commands; RFC 5321 §4.5.3.1.4 says 512 plus what extensions add
+_MOST_EXCESS = 1_048_576  # a message this much over the size limit is not read to its end
 _IDLE_S = 300.0
 _COMMANDS = frozenset(("EHLO", "HELO", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "QUIT", "STARTTLS", "VRFY", "HELP"))
 
@@ -55,6 +56,7 @@ class Session(asyncio.Protocol):
         self.host, self.provider = host, provider
         self.name = provider.profile.greeting_host or host
         self.number = self.world.opened(self)
+        self.heard_s = self.loop.time()
         self.idle = self.loop.call_later(_IDLE_S, self._idled)
         ruling = provider.connect(self.ip, self.name)
         self.counted = True
@@ -91,7 +93,10 @@ class Session(asyncio.Protocol):
         self.transport.abort()
 
     def _idled(self) -> None:
-        if not self.closing and not self.silent:
+        quiet_s = self.loop.time() - self.heard_s
+        if quiet_s < _IDLE_S - 1:
+            self.idle = self.loop.call_later(_IDLE_S - quiet_s, self._idled)
+        elif not self.closing and not self.silent:
             self.out.append(self.provider.say("timeout", host=self.name))
             self._end()
             self._flush()
@@ -101,6 +106,7 @@ class Session(asyncio.Protocol):
         if self.closing or self.silent:
             return
         self.buffer += data
+        self.heard_s = self.loop.time()
         if not self.waiting:
             self._work()
 
@@ -291,6 +297,9 @@ class Session(asyncio.Protocol):
             end = self.buffer.find(b"\r\n.\r\n", max(0, self.searched - 4))
             if end < 0:
                 self.searched = len(self.buffer)
+                if self.searched > self.provider.habits.size_bytes + _MOST_EXCESS > _MOST_EXCESS:
+                    self._reply(self.provider.refuse("too_large", host=self.name))
+                    self._end()
                 return False
             body, used = bytes(self.buffer[: end + 2]), end + 5
         del self.buffer[:used]

@@ -58,6 +58,7 @@ class World:
     async def start(self) -> None:
         """Listen everywhere and write ports.json."""
         _raise_file_limit()
+        (self.data / "ports.json").unlink(missing_ok=True)  # the last run's ports are nobody's now
         await self.addresses.start()
         for name in BIG:
             profile = load(name)
@@ -124,10 +125,20 @@ class World:
 
     def provider_named(self, name: str) -> Provider:
         """A provider by its name (gmail) or by a domain that it hosts."""
-        site = Site(name, load(name), load(name).mx) if name in BIG else site_of(normal(name))
+        if name in BIG:
+            return self.big()[BIG.index(name)]
+        site = site_of(normal(name))
         if site is None:
             raise ValueError(f"There is no provider and no domain '{name}'; the providers are {', '.join(BIG)}.")
         return self.provider(site)
+
+    def big(self) -> list[Provider]:
+        """The big providers, met or not."""
+        return [self.provider(Site(name, load(name), load(name).mx)) for name in BIG]
+
+    def small(self) -> list[Provider]:
+        """The small servers met so far."""
+        return [one for one in self.providers.values() if not one.profile.block]
 
     def server_at(self, address: str) -> tuple[str, Provider]:
         """Which mail host listens at an address."""

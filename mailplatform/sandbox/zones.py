@@ -32,17 +32,16 @@ class Zones:
         self.file = file
         self._seen: tuple[int, int] | None = None
         self._records: dict[str, dict[str, list[str]]] = {}
+        self._names: set[str] = set()
 
-    def records(self, name: str, kind: str) -> list[str]:
-        """What the file says; a sending IP's PTR name, if the file has none, is made up."""
+    def records(self, name: str) -> dict[str, list[str]]:
+        """What the file says about a name, by type."""
         self._refresh()
-        return self._records.get(normal(name), {}).get(kind, [])
+        return self._records.get(normal(name), {})
 
     def knows(self, name: str) -> bool:
-        """Whether the file has the name, with whatever records, or a name below it."""
-        self._refresh()
-        name = normal(name)
-        return name in self._records or any(known.endswith(f".{name}") for known in self._records)
+        """Whether the name stands in the file, or a name below it (RFC 8020: then it exists)."""
+        return normal(name) in self._names
 
     def _refresh(self) -> None:
         if self.file is None:
@@ -51,6 +50,7 @@ class Zones:
             stat = self.file.stat()
             if (seen := (stat.st_mtime_ns, stat.st_size)) != self._seen:
                 self._records = _parsed(json.loads(self.file.read_text("utf-8")))
+                self._names = {name.split(".", cut)[cut] for name in self._records for cut in range(name.count(".") + 1)}
                 self._seen = seen
         except (OSError, ValueError, AttributeError, TypeError):
             return  # being written just now; the next question tries again

@@ -1,5 +1,7 @@
 """Limits bind at their number, not one before and not one after, and each time they bind is counted."""
 
+import time
+
 import pytest
 
 from mailplatform.sandbox.aside import Aside
@@ -49,6 +51,7 @@ def test_a_session_ends_after_its_messages(world: Aside) -> None:
 def test_yahoo_closes_after_its_last_message_without_a_word(world: Aside) -> None:
     client = Client(world, "yahoo.com")
     assert [client.deliver(f"u{n}@yahoo.com")[0] for n in range(20)] == [250] * 20
+    assert client.sock is not None
     assert client.sock.recv(100) == b""
     assert violations(world, "yahoo") == {}
 
@@ -61,6 +64,33 @@ def test_rates_bind_in_a_rolling_minute(world: Aside) -> None:
     assert "unusual rate" in deliver(world, "u9@gmail.com")[1]
     assert deliver(world, "u9@gmail.com", ip="127.10.1.2")[0] == 250
     assert violations(world, "gmail") == {"rate": 2}
+
+
+def test_lifted_limits_bind_nobody(world: Aside) -> None:
+    world.control({"action": "habits", "provider": "*", "messages_per_minute": 1, "connections_per_ip": 1})
+    world.control({"action": "no_limits"})
+    clients = [Client(world, "yahoo.com", tls=False) for _ in range(3)]
+    assert [clients[0].deliver(f"u{n}@yahoo.com")[0] for n in range(25)] == [250] * 25
+    assert violations(world, "yahoo") == {}
+
+
+def test_a_quiet_session_is_ended_and_a_busy_one_is_not(world: Aside, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mailplatform.sandbox.session._IDLE_S", 1.4)
+    quiet, busy = Client(world, "gmail.com", tls=False), Client(world, "gmail.com", tls=False)
+    end = time.monotonic() + 2.2
+    while time.monotonic() < end:
+        assert busy.noop()[0] == 250
+        time.sleep(0.1)
+    assert quiet.getreply()[0] == 451
+    assert busy.deliver("anna@gmail.com")[0] == 250
+
+
+def test_latency_comes_before_every_answer(world: Aside) -> None:
+    post(world, {"action": "latency", "provider": "gmail", "ms": 100})
+    start = time.monotonic()
+    client = Client(world, "gmail.com", tls=False)  # banner, EHLO
+    assert client.deliver("anna@gmail.com")[0] == 250  # MAIL, RCPT, DATA, dot
+    assert time.monotonic() - start >= 0.6
 
 
 def test_a_recipient_too_many_is_refused_alone(world: Aside) -> None:

@@ -4,13 +4,15 @@ import smtplib
 import socket
 import sqlite3
 import ssl
+import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mailplatform.sandbox.aside import Aside, running
 
-from .correspondent import Client, deliver, get, message, values
+from .correspondent import Client, deliver, eventually, get, message, post, values
 
 
 def test_tls_is_made_with_a_certificate_for_the_mx_name(world: Aside) -> None:
@@ -23,7 +25,8 @@ def test_tls_is_made_with_a_certificate_for_the_mx_name(world: Aside) -> None:
 def test_every_name_of_a_provider_is_on_its_certificate(world: Aside) -> None:
     client = Client(world, "gmail.com")
     assert isinstance(client.sock, ssl.SSLSocket)
-    names = {value for kind, value in client.sock.getpeercert()["subjectAltName"] if kind == "DNS"}
+    certificate: Any = client.sock.getpeercert()
+    names = {value for kind, value in certificate["subjectAltName"] if kind == "DNS"}
     assert {line.split()[1].rstrip(".") for line in values(world, "gmail.com", "MX")} <= names
 
 
@@ -101,8 +104,6 @@ def test_accepted_messages_are_listed_from_any_number_on(world: Aside) -> None:
 def test_dots_are_undone_and_bytes_kept(world: Aside) -> None:
     body = message(1).replace(b"A line.", b".\r\n..\r\n.x\r\n" + bytes(range(14, 127)))
     deliver(world, "anna@gmail.com", body)
-    import urllib.request
-
     with urllib.request.urlopen(world.url + "/message/1/raw") as response:
         assert response.read() == body
 
@@ -137,6 +138,14 @@ def test_the_record_and_the_authority_outlive_a_restart(tmp_path: Path) -> None:
         deliver(second, "anna@gmail.com", message(1))
         assert [row["copy"] for row in second.accepted()] == [1, 1, 2]
         assert get(second, "/api/counts")["doubled"] == 1
+
+
+def test_what_is_forgotten_is_not_counted_as_doubled_later(world: Aside) -> None:
+    deliver(world, "anna@gmail.com", message(1))
+    post(world, {"action": "forget_accepted"})
+    eventually(lambda: not world.accepted())
+    deliver(world, "anna@gmail.com", message(1))
+    assert [(row["n"], row["copy"]) for row in world.accepted()] == [(2, 1)]
 
 
 def test_the_private_files_are_private(world: Aside) -> None:
