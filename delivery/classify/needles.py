@@ -1,7 +1,7 @@
 """Needles: short strings of which a text must hold one, or a pattern cannot match it.
 
-Looking for a few needles costs a tenth of running the pattern, and most rules do not match most replies (M: a reply that only the
-last of 75 rules matches, 300 µs without needles, see tests/classify). Promises: a pattern that matches an ASCII text, in any
+Looking for needles costs a tenth of running the patterns, and most rules do not match most replies (M: a reply of 170 characters that
+none of Microsoft's 70 rules matches takes 31 µs instead of 300). Promises: a pattern that matches an ASCII text, in any
 case, finds one of its needles in the text's lower case. Where that cannot be told the answer is None: run the pattern. Never: decides.
 """
 

@@ -54,16 +54,37 @@ class Rule:
     def search(self) -> re.Pattern[str]:
         return re.compile(self.pattern, re.IGNORECASE)
 
-    @cached_property
-    def needles(self) -> tuple[str, ...] | None:
-        return needles(self.pattern)
 
-    def matches(self, text: str, lower: str | None) -> bool:
-        """`lower` is the text in lower case when it is ASCII: only then do needles tell."""
-        wanted = self.needles
-        if lower is not None and wanted is not None and not any(needle in lower for needle in wanted):
-            return False
-        return self.search.search(text) is not None
+class Shelf:
+    """Rules that are tried one after the other, with the needles that tell which of them can match at all."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self._rules = tuple(rules)
+        self._by_needle: dict[str, int] = {}  # needle → bits of the rules that want it
+        self._always = 0  # bits of the rules without needles
+        for place, rule in enumerate(self._rules):
+            wanted = needles(rule.pattern)
+            self._always |= 0 if wanted else 1 << place
+            for needle in wanted or ():
+                self._by_needle[needle] = self._by_needle.get(needle, 0) | 1 << place
+
+    def first(self, text: str) -> Rule | None:
+        """The first rule that matches. Needles are ASCII and in lower case: for another text they tell nothing."""
+        possible = self._possible(text.lower()) if text.isascii() else (1 << len(self._rules)) - 1
+        while possible:
+            lowest = possible & -possible
+            rule = self._rules[lowest.bit_length() - 1]
+            if rule.search.search(text):
+                return rule
+            possible ^= lowest
+        return None
+
+    def _possible(self, lower: str) -> int:
+        possible = self._always
+        for needle, places in self._by_needle.items():
+            if needle in lower:
+                possible |= places
+        return possible
 
 
 class RuleBook:
@@ -71,10 +92,11 @@ class RuleBook:
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         ordered = sorted(rules, key=lambda rule: rule.position)
-        self._general = [rule for rule in ordered if not rule.group and not rule.fallback]
-        self._fallback = [rule for rule in ordered if not rule.group and rule.fallback]
+        general = [rule for rule in ordered if not rule.group and not rule.fallback]
         groups = {rule.group for rule in ordered if rule.group}
-        self._by_group = {group: [rule for rule in ordered if rule.group == group] + self._general for group in groups}
+        self._general = Shelf(general)
+        self._fallback = Shelf(rule for rule in ordered if rule.fallback and not rule.group)
+        self._by_group = {group: Shelf([rule for rule in ordered if rule.group == group] + general) for group in groups}
 
     @classmethod
     def from_rows(cls, rows: Iterable[RuleRow]) -> "RuleBook":
@@ -84,11 +106,11 @@ class RuleBook:
 
     def match(self, text: str, provider_key: str) -> Rule | None:
         """The first rule that a reply's text matches, code-only rules aside."""
-        return _first(self._by_group.get(group_of(provider_key), self._general), text)
+        return self._by_group.get(group_of(provider_key), self._general).first(text)
 
     def by_code(self, text: str) -> Rule | None:
         """The rule for a reply of which only the code is understood."""
-        return _first(self._fallback, text)
+        return self._fallback.first(text)
 
 
 def action_of(data: dict[str, Any]) -> PathAction | None:
@@ -119,13 +141,8 @@ def _compiled(row: RuleRow) -> Rule | None:
             action_of(row.action),
             row.confidence == FALLBACK,
         )
-        _ = rule.search, rule.needles
+        _ = rule.search, needles(rule.pattern)
     except (re.error, ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
         log.error("response rule left out", rule=row.id, error=str(error))
         return None
     return rule
-
-
-def _first(rules: list[Rule], text: str) -> Rule | None:
-    lower = text.lower() if text.isascii() else None
-    return next((rule for rule in rules if rule.matches(text, lower)), None)

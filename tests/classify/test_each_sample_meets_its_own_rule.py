@@ -1,8 +1,11 @@
 """Every shipped rule's sample replies match it and no earlier rule of its provider."""
 
 import json
+import re
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from delivery.classify.needles import needles
 from delivery.classify.rulebook import action_of
@@ -26,11 +29,19 @@ def test_each_sample_meets_its_own_rule_first(rule: shipped.ShippedRule) -> None
             assert found is not None and found.id == rule.id, f"{text!r} met {found and found.id}"
 
 
-def test_needles_never_hide_a_match() -> None:
-    for rule in RULES:
-        for sample in rule.samples:
-            wanted = needles(rule.pattern)
-            assert wanted is None or any(needle in sample.lower() for needle in wanted), (rule.id, wanted)
+SOME_TEXT = st.text(max_size=60) | st.sampled_from([sample for rule in RULES for sample in rule.samples])
+TEXTS = st.lists(SOME_TEXT, min_size=1, max_size=3).map(" ".join) | st.lists(SOME_TEXT, min_size=1, max_size=2).map(lambda parts: "".join(parts).upper())
+KEYS = st.sampled_from([_key(group) for group in sorted({rule.provider_group for rule in RULES})])
+
+
+@settings(max_examples=300)
+@given(text=TEXTS, key=KEYS)
+def test_needles_never_change_which_rule_is_met(text: str, key: str) -> None:
+    group = shipped.group_of(key)
+    ordered = [rule for rule in RULES if rule.provider_group == group] + [rule for rule in RULES if not rule.provider_group and rule.confidence != "fallback"]
+    slowly = next((rule.id for rule in ordered if re.search(rule.pattern, text, re.IGNORECASE)), None)
+    found = book().match(text, key)
+    assert (found.id if found else None) == slowly
 
 
 def test_most_rules_have_needles() -> None:
