@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import environ
+import structlog
 from csp.constants import NONE, SELF
 from psycopg.conninfo import conninfo_to_dict
 
@@ -43,7 +44,8 @@ DATABASE_URL = env("DATABASE_URL")  # libpq's URL, several hosts and target_sess
 def _database(url: str) -> dict[str, object]:
     """Django's form of a libpq URL; what Django has no name for goes on to libpq as it is."""
     parts = conninfo_to_dict(url)
-    named = {key: str(parts.pop(name, "")) for key, name in (("NAME", "dbname"), ("USER", "user"), ("PASSWORD", "password"), ("HOST", "host"), ("PORT", "port"))}
+    names = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
+    named = {key: str(parts.pop(name, "")) for key, name in names.items()}
     # No `pool` option: django-q2 forks, and pooled sockets would be shared (DESIGN §7).
     return {"ENGINE": "django.db.backends.postgresql", **named, "OPTIONS": parts, "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
 
@@ -273,4 +275,13 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
 }
-SILENCED_SYSTEM_CHECKS: list[str] = []
+# Plain lines, and tracebacks without local variables: those may hold addresses, bodies and keys.
+structlog.configure(
+    processors=[
+        structlog.stdlib.filter_by_level,
+        structlog.processors.format_exc_info,
+        structlog.processors.LogfmtRenderer(key_order=["event"]),
+    ],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    cache_logger_on_first_use=True,
+)

@@ -37,7 +37,6 @@ class Job:
     body: StoredBody
     path: Path
     provider_key: str
-    dealt_s: float
     why: dict[str, object]
 
     @property

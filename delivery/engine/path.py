@@ -6,7 +6,7 @@ seconds of the engine's monotonic clock and come in as arguments. Never: opens c
 
 from dataclasses import dataclass, field
 
-from pools.learned import Learned, apply, limits_now, recover
+from pools.learned import Learned, apply, from_json, limits_now, recover
 from pools.limits import Gcra, Slots
 from pools.outcomes import ActionScope, PathAction
 from pools.providers.profile import Profile
@@ -33,6 +33,7 @@ class Path:
     connection_rate: Gcra | None
     learned: Learned = field(default_factory=Learned)
     reputation: float = 100.0
+    paused: bool = False
     closed_until_s: float = 0.0
     closed_why: str = ""
     circuit_failures: int = 0
@@ -52,7 +53,8 @@ class Path:
 
     def open(self, now_s: float) -> bool:
         """Whether it takes deliveries at all."""
-        return now_s >= self.closed_until_s and (self.circuit_failures < CIRCUIT_OPENS_AT or (now_s >= self.probe_at_s and self.in_hand == 0))
+        probing = now_s >= self.probe_at_s and self.in_hand == 0
+        return not self.paused and now_s >= self.closed_until_s and (self.circuit_failures < CIRCUIT_OPENS_AT or probing)
 
     def score(self) -> float:
         """0 to 100: reputation, less what of its connections is in use."""
@@ -81,6 +83,18 @@ class Path:
         for rate in self.rates:
             rate.spend(now_s)
 
+    # -- what others say of it ----------------------------------------------------------------------------------------
+
+    def look(self, state: str, score: float) -> None:
+        """An operator's and reputation's word, read every second."""
+        self.paused, self.reputation = state in ("paused", "quarantined"), score
+
+    def take_over(self, learned: object, circuit_failures: int, now_s: float, wall_s: float) -> None:
+        """What a former owner of this IP had learned holds on; its short limits start empty."""
+        self.learned, self.circuit_failures = from_json(learned), circuit_failures
+        self.obey(now_s, wall_s)
+        self.changed = False
+
     # -- what happened ----------------------------------------------------------------------------------------------
 
     def sent(self, now_s: float) -> None:
@@ -98,9 +112,6 @@ class Path:
         doublings = max(0, self.circuit_failures - CIRCUIT_OPENS_AT)
         self.probe_at_s = now_s + min(LAST_PROBE_S, FIRST_PROBE_S * 2 ** min(doublings, 20))
         self.closed_why, self.changed = why, True
-
-    def close_for(self, seconds: float, now_s: float, why: str) -> None:
-        self.closed_until_s, self.closed_why, self.changed = max(self.closed_until_s, now_s + seconds), why, True
 
     def act(self, action: PathAction, rule: str, now_s: float, wall_s: float, why: str) -> None:
         """A response rule's word about this path. What a rule says of a recipient, tenant or signing domain is not the path's."""

@@ -9,6 +9,7 @@ may go twice.
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from delivery.classify.asked import wait_asked_s
 from delivery.queue.claim import Claim
 from delivery.queue.record import AttemptRow, Settled
 from delivery.retry import POLICIES, next_attempt_at
@@ -47,12 +48,14 @@ def may_reroute(claim: Claim, room: Room) -> bool:
 
 def _again(claim: Claim, attempt: AttemptRow, outcome: Outcome, now: datetime, jitter: float) -> Settled:
     attempts = claim.attempts + 1
-    due_at = next_attempt_at(POLICIES[Purpose(claim.purpose)], attempts, now, claim.expires_at, jitter)
+    policy, asked_s = POLICIES[Purpose(claim.purpose)], wait_asked_s(attempt.reply) or 0
+    greylisted = outcome.reason == Reason.SOFT_GREYLIST
+    due_at = next_attempt_at(policy, attempts, now, claim.expires_at, jitter, greylisted=greylisted, at_least_s=asked_s)
     if outcome.verdict == Verdict.REROUTED:
         attempt = replace(attempt, verdict=Verdict.DEFERRED)
     if due_at is None:
         return replace(_end(claim, attempt, "expired"), attempts=attempts)
-    sticky = attempt.ip_id if outcome.reason == Reason.SOFT_GREYLIST else None
+    sticky = attempt.ip_id if greylisted else None
     return replace(_with(claim, attempt), attempts=attempts, due_at=due_at, sticky_ip_id=sticky)
 
 

@@ -58,9 +58,9 @@ class Sorter:
         found = [self._sorted(domain, answer) for domain, answer in answers.items() if answer.status == "found"]
         if found:
             providers = await self._engine.in_database(sort.remember, found)
-            self._engine.domains_sorted(found, providers)
+            self._engine.sites.learn(found)
             lanes = await self._engine.in_database(sort.move_sorted, providers)
-            self._engine.work_in(lanes)
+            self._engine.claimer.work_in(lanes)
             await self._engine.in_database(notify, lanes)
         for domain, answer in answers.items():
             await self._not_found(domain, answer)
@@ -70,7 +70,8 @@ class Sorter:
         answer = await self._look_up(domain)
         if answer.status == "found":
             found = [self._sorted(domain, answer)]
-            self._engine.domains_sorted(found, await self._engine.in_database(sort.remember, found))
+            await self._engine.in_database(sort.remember, found)
+            self._engine.sites.learn(found)
 
     async def _look_up(self, domain: str) -> MailHosts:
         async with self._at_once:

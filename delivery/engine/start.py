@@ -15,9 +15,10 @@ from django.conf import settings
 from psycopg import Connection
 
 from delivery.engine.database import Database
-from delivery.engine.engine import Engine, Setup
+from delivery.engine.engine import Engine
 from delivery.engine.journal import Journal
-from delivery.engine.lease import Lease
+from delivery.engine.lease import Lease, lease_connection
+from delivery.engine.setup import Setup
 from delivery.queue.fence import register
 from delivery.smtp.addresses import AddressPolicy
 
@@ -26,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 def run_engine(node: str, slot: int) -> str:
     """Run one engine until it is drained, its slice is over or its lease is lost. Returns why it ended."""
-    connection = Connection.connect(settings.DATABASE_URL, autocommit=True, options="-c statement_timeout=5000")
+    connection = lease_connection(settings.DATABASE_URL)
     engine_id = register(connection, node, slot, os.getpid())
     if engine_id is None:
         connection.close()

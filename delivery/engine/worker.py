@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 import structlog
+from psycopg import Error
 
 from delivery.classify.classify import classify_connect, classify_transcript
 from delivery.engine.outbox import Job, Outbox
@@ -49,7 +50,10 @@ class Worker:
         try:
             while not self.engine.stopping and (job := self.outbox.next() or await self.outbox.wait(self._idle_s())):
                 self.job = job
-                await self._handle(job)
+                try:
+                    await self._handle(job)
+                except Error:  # the database went away before anything was sent
+                    self.engine.give_back([job])
                 self.job = None
         except asyncio.CancelledError:
             raise
@@ -61,7 +65,7 @@ class Worker:
             await self._hang_up()
             self.outbox.workers -= 1
             self.path.slots.give_back(time.monotonic(), peer_closed=True)
-            self.engine.worker_ended(self.outbox)
+            self.engine.connections.ended(self.outbox)
 
     def _idle_s(self) -> float:
         return min(IDLE_S, self.path.profile.idle_timeout_s / 2)
@@ -90,9 +94,11 @@ class Worker:
             await self._hang_up()
         if self.session:
             return True
+        await self._wait_for_connection_rate()
         started = time.monotonic()
         try:
-            self.session = await self._connect()
+            async with self.engine.connecting:
+                self.session = await self._connect()
         except ConnectFailure as failure:
             self._connect_ms = round((time.monotonic() - started) * 1000)
             self._no_session(job, failure)
@@ -100,13 +106,16 @@ class Worker:
         self._connect_ms = round((time.monotonic() - started) * 1000)
         return True
 
-    async def _connect(self) -> Session:
-        """MX hosts in order of preference, each host's addresses in turn; the first that greets wins (RFC 5321 §5.1)."""
+    async def _wait_for_connection_rate(self) -> None:
         if rate := self.path.connection_rate:
             now = time.monotonic()
-            if (wait_s := rate.earliest(now) - now) > 0:
-                await asyncio.sleep(min(wait_s, LONGEST_RATE_WAIT_S))
-            rate.spend(time.monotonic())
+            wait_s = rate.earliest(now) - now
+            rate.spend(now)
+            if wait_s > 0:
+                await asyncio.sleep(wait_s)
+
+    async def _connect(self) -> Session:
+        """MX hosts in order of preference, each host's addresses in turn; the first that greets wins (RFC 5321 §5.1)."""
         own = self.engine.world.ips[self.path.ip_id]
         source = Source(own.address, own.ehlo_name, own.proxy)
         last = ConnectFailure(Phase.CONNECT, Failure.DNS, detail="none of its mail hosts has an address")
@@ -115,7 +124,7 @@ class Worker:
                 site = self.outbox.site
                 target = Target(host, address, site.port, site.tls, site.username, site.password)
                 try:
-                    return await connect(target, source, self.engine.timeouts, self.engine.tls, self.engine.policy)
+                    return await connect(target, source, self.engine.setup.timeouts, self.engine.tls, self.engine.setup.policy)
                 except ConnectFailure as failure:
                     last = failure
                     if failure.reply is not None:  # it spoke: another host of the same provider will say the same

@@ -1,0 +1,86 @@
+"""Connections: an engine's outboxes and the workers that serve them.
+
+Owns: which connections exist. Promises: never more at a path than its slots allow; a worker more while more waits than the connections
+there are can take soon; an idle one is closed when another site of the same path needs its slot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from delivery.engine.outbox import Job, Outbox, Site
+from delivery.engine.path import Path
+from delivery.engine.worker import Worker
+
+if TYPE_CHECKING:
+    from delivery.engine.engine import Engine
+
+
+class Connections:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._outboxes: dict[tuple[int, int, Site], Outbox] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def send(self, job: Job, site: Site) -> None:
+        """Queue a job at its path and site, and open a connection for it where one is needed and allowed."""
+        key = (job.path.ip_id, job.path.provider_id, site)
+        outbox = self._outboxes.get(key)
+        if outbox is None:
+            outbox = self._outboxes[key] = Outbox(job.path, site)
+        outbox.put(job)
+        self._open(outbox)
+
+    def ended(self, outbox: Outbox) -> None:
+        """A worker has ended: its slot goes to whoever of this path waits for one."""
+        for waiting in [box for box in self._outboxes.values() if box.path is outbox.path and len(box)]:
+            self._open(waiting)
+        if not outbox.workers and not len(outbox):
+            self._outboxes.pop((outbox.path.ip_id, outbox.path.provider_id, outbox.site), None)
+
+    def reopen(self) -> None:
+        """Whoever waits for a slot that lingered tries again."""
+        for outbox in list(self._outboxes.values()):
+            if len(outbox) and not outbox.workers:
+                self._open(outbox)
+
+    def unbegun(self) -> list[Job]:
+        """Empty every outbox and let idle connections go; what was not begun."""
+        jobs = []
+        for outbox in self._outboxes.values():
+            jobs += outbox.drain()
+            while outbox.close_one_idle():
+                pass
+        return jobs
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Keep a task of this engine until it is done."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._tasks)
+
+    async def cancel(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _open(self, outbox: Outbox) -> None:
+        while outbox.wants_connection():
+            if not outbox.path.slots.take(time.monotonic()):
+                if outbox.workers == 0:
+                    self._free_a_slot(outbox.path, outbox)
+                return
+            outbox.workers += 1
+            self.run(Worker(self._engine, outbox).run())
+
+    def _free_a_slot(self, path: Path, wanting: Outbox) -> None:
+        for outbox in self._outboxes.values():
+            if outbox.path is path and outbox is not wanting and outbox.close_one_idle():
+                return

@@ -1,0 +1,24 @@
+"""Setup: what an engine is told at its start. Values only; `start` fills it from Django's settings, tests by hand."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from delivery.smtp.addresses import AddressPolicy
+from delivery.smtp.target import Timeouts
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """`name` is node and slot as people read it, `resolver` host:port (empty: the machine's), `slice_s` how long it works before it hands over."""
+
+    name: str
+    database_url: str
+    resolver: str
+    smtp_port: int
+    extra_ca_file: str
+    policy: AddressPolicy
+    secret: bytes = field(repr=False)
+    return_path_domain: str
+    journal_folder: Path
+    slice_s: float
+    timeouts: Timeouts = field(default_factory=Timeouts)
