@@ -52,11 +52,11 @@ def next_attempt_at(
 ) -> datetime | None:
     """When to try again after `attempts` failed ones, or None when the message has expired by then.
 
-    `jitter` 0 to 1 spreads the wait over ±20 %. `greylisted`: coming back before the server's delay starts it again, so at least five
-    minutes and never early. `at_least_s`: what the reply itself asked for ("try again in 600 seconds").
+    `jitter` 0 to 1 spreads the wait over ±20 %. `at_least_s`: what the reply itself asked for ("try again in 600
+    seconds"). `greylisted`: without such a word at least five minutes, because coming early can start the delay again.
     """
     jitter = min(max(jitter, 0.0), 1.0)
-    least_s = max(at_least_s, policy.greylist_first_s if greylisted else 0)
+    least_s = at_least_s or (policy.greylist_first_s if greylisted else 0)
     planned_s = policy.wait_s(attempts)
     wait_s = planned_s * (1 - JITTER + 2 * JITTER * jitter)
     if wait_s < least_s:  # what was asked for is a lower bound: spread to the late side only

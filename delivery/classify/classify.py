@@ -89,7 +89,7 @@ def _hangs_up(reply: Reply, reason: Reason) -> bool:
 
 
 def _refused(reply: Reply, phase: Phase, provider_key: str, rulebook: RuleBook) -> Outcome:
-    rule = rulebook.match(reply.text, provider_key)
+    rule = rulebook.match(reply.text, provider_key, temporary=reply.code < 500)
     reason = rule.reason if rule else _by_enhanced_code(reply)
     if reason is None:
         rule = rulebook.by_code(reply.text)

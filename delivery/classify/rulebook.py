@@ -62,15 +62,17 @@ class Shelf:
         self._rules = tuple(rules)
         self._by_needle: dict[str, int] = {}  # needle → bits of the rules that want it
         self._always = 0  # bits of the rules without needles
+        self._final = sum(1 << place for place, rule in enumerate(self._rules) if rule.disposition == "suppress")
         for place, rule in enumerate(self._rules):
             wanted = needles(rule.pattern)
             self._always |= 0 if wanted else 1 << place
             for needle in wanted or ():
                 self._by_needle[needle] = self._by_needle.get(needle, 0) | 1 << place
 
-    def first(self, text: str) -> Rule | None:
+    def first(self, text: str, temporary: bool = False) -> Rule | None:
         """The first rule that matches. Needles are ASCII and in lower case: for another text they tell nothing."""
         possible = self._possible(text.lower()) if text.isascii() else (1 << len(self._rules)) - 1
+        possible &= ~self._final if temporary else possible
         while possible:
             lowest = possible & -possible
             rule = self._rules[lowest.bit_length() - 1]
@@ -104,9 +106,12 @@ class RuleBook:
         compiled = (_compiled(row) for row in rows if getattr(row, "enabled", True))
         return cls(rule for rule in compiled if rule is not None)
 
-    def match(self, text: str, provider_key: str) -> Rule | None:
-        """The first rule that a reply's text matches, code-only rules aside."""
-        return self._by_group.get(group_of(provider_key), self._general).first(text)
+    def match(self, text: str, provider_key: str, temporary: bool = False) -> Rule | None:
+        """The first rule that a reply's text matches, code-only rules aside.
+
+        A temporary reply passes over the rules that suppress: GMX greylists with "mailbox unavailable", which with a 5xx means nobody is there.
+        """
+        return self._by_group.get(group_of(provider_key), self._general).first(text, temporary)
 
     def by_code(self, text: str) -> Rule | None:
         """The rule for a reply of which only the code is understood."""

@@ -14,6 +14,7 @@ from delivery.classify.asked import LONGEST_S, wait_asked_s
         ("450 4.7.1 deferred for 60 seconds", 70),
         ("421 4.7.0 Try again in 1 hour", 3610),
         ("451 retry after 90s", 100),
+        ("450 please try again in 0.3 seconds", 11),
         ("450 try again in 99999 hours", LONGEST_S),
         ("550 try again in 300 seconds", None),
         ("450 4.2.0 try again later", None),

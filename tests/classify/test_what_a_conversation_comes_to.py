@@ -127,6 +127,7 @@ def test_our_domains_name_on_a_block_list_is_the_messages_and_bounces() -> None:
     [
         ("451 4.7.1 Greylisted for 5 minutes", TAIL),
         ("451 Internal resource temporarily unavailable", "mimecast@eu"),
+        ("450 Requested mail action not taken: mailbox unavailable Greylisted, please try again later", "gmx_webde"),
         ("421 4.7.0 Greylisted, try again in 300 seconds", TAIL),
     ],
 )
@@ -145,6 +146,11 @@ def test_greylisting_waits_on_the_same_path(text: str, key: str) -> None:
 )
 def test_what_no_other_path_helps_waits_even_with_a_421(text: str, key: str) -> None:
     assert outcome(text, key).verdict is Verdict.DEFERRED
+
+
+def test_a_temporary_reply_is_never_filed_under_a_dead_mailbox() -> None:
+    found = outcome("450 4.1.1 User unknown in local recipient table")
+    assert (found.verdict, found.reason) == (Verdict.DEFERRED, Reason.SOFT_INVALID_MAILBOX)
 
 
 def test_a_5xx_that_its_provider_means_as_temporary_waits() -> None:
