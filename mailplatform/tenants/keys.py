@@ -76,9 +76,13 @@ def make_key(
 ) -> tuple[ApiKey, str]:
     """A new key's row, and the key itself: the only time that anybody sees it."""
     prefix, plain = new_plain_key()
-    networks = [str(ip_network(network, strict=False)) for network in allowed_networks]
-    fields = {"scopes": [str(Scope(scope)) for scope in scopes], "allowed_networks": networks, "expires_at": expires_at}
+    fields = {"scopes": [str(Scope(scope)) for scope in scopes], "allowed_networks": checked_networks(allowed_networks), "expires_at": expires_at}
     return ApiKey.objects.create(tenant=tenant, name=name, prefix=prefix, secret_hash=hash_of(plain), **fields), plain
+
+
+def checked_networks(networks: Sequence[str]) -> list[str]:
+    """CIDR networks in their usual spelling; ValueError for what is none."""
+    return [str(ip_network(network, strict=False)) for network in networks]
 
 
 def new_plain_key() -> tuple[str, str]:

@@ -1,0 +1,186 @@
+"""The admin of delivery: history, queue and engines to look at; suppressions to change; DKIM keys to make.
+
+Big tables are never counted and searched by their indexes alone; bodies are not here (reading them is a permission and audited). A DKIM key's
+private half is made here, stored encrypted and never shown.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from delivery import models
+from delivery.sign.dkim import make_key
+from mailplatform.shell.clock import now
+from mailplatform.shell.secrets import encrypt
+from mailplatform.tenants.models import DkimKey
+from pools.admin import LookOnly
+
+
+class Exact(LookOnly):
+    """Found by a whole id or a whole value: `search_fields` would compare in capitals, past every index."""
+
+    show_facets = admin.ShowFacets.NEVER
+    search_fields = ("id",)  # only that there is a field to search with
+    search_by: tuple[str, ...] = ("id",)
+    search_help_text = "A whole id"
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        wanted = Q()
+        for field in self.search_by:
+            if field.endswith("id"):
+                wanted |= Q(**{field: _uuid(term)}) if _uuid(term) else Q()
+            else:
+                wanted |= Q(**{field: term})
+        return (queryset.filter(wanted) if wanted else queryset.none()), False
+
+
+def _uuid(term: str) -> UUID | None:
+    try:
+        return UUID(term)
+    except ValueError:
+        return None
+
+
+class History(Exact):
+    """Rows of partitioned tables, newest first by their ids."""
+
+    ordering = ("-id",)
+
+
+@admin.register(models.Message)
+class MessageAdmin(History):
+    list_display = ("id", "tenant_id", "sender", "subject", "recipients", "purpose", "created_at")
+
+
+@admin.register(models.Delivery)
+class DeliveryAdmin(History):
+    list_display = ("id", "recipient", "role", "final", "reason", "done_at")
+    search_by = ("id", "recipient")
+    search_help_text = "A whole id or address"
+
+
+@admin.register(models.Attempt)
+class AttemptAdmin(History):
+    list_display = ("id", "started_at", "verdict", "reason", "fault", "phase", "code", "mx_host")
+
+
+@admin.register(models.Event)
+class EventAdmin(History):
+    list_display = ("delivery_id", "kind", "at")
+    search_by = ("delivery_id",)
+
+
+class QueueAdmin(Exact):
+    list_display = ("id", "recipient", "tenant_id", "pool_id", "provider_id", "purpose", "attempts", "ready_at")
+    ordering = ("id",)
+
+
+@admin.register(models.Ready)
+class ReadyAdmin(QueueAdmin):
+    pass
+
+
+@admin.register(models.Waiting)
+class WaitingAdmin(QueueAdmin):
+    list_display = (*QueueAdmin.list_display, "why", "scope", "due_at")
+    list_filter = ("why",)
+
+
+@admin.register(models.Claimed)
+class ClaimedAdmin(QueueAdmin):
+    list_display = (*QueueAdmin.list_display, "engine_id", "claimed_at")
+
+
+@admin.register(models.Lane)
+class LaneAdmin(LookOnly):
+    list_display = ("pool", "provider", "virtual_time")
+    list_select_related = ("pool", "provider")
+
+
+@admin.register(models.FairTag)
+class FairTagAdmin(LookOnly):
+    list_display = ("pool_id", "provider_id", "purpose", "tenant_id", "last_tag")
+
+
+@admin.register(models.Engine)
+class EngineAdmin(LookOnly):
+    list_display = ("__str__", "node", "slot", "pid", "started_at", "renewed_at", "suspected_at", "draining")
+    list_select_related = ("node",)
+
+
+@admin.register(models.IpLease)
+class IpLeaseAdmin(LookOnly):
+    list_display = ("ip", "engine", "granted_at")
+    list_select_related = ("ip", "engine__node")
+
+
+@admin.register(models.IdempotencyKey)
+class IdempotencyKeyAdmin(LookOnly):
+    list_display = ("key", "tenant", "response_status", "created_at")
+    list_select_related = ("tenant",)
+    fields = ("tenant", "key", "response_status", "response", "created_at")
+
+
+class SuppressionForm(forms.ModelForm):
+    def clean_address(self) -> str:
+        return str(self.cleaned_data["address"]).strip().lower()
+
+    def clean(self) -> dict[str, Any]:
+        found = super().clean() or {}
+        stream = found.get("stream")
+        if stream and stream.tenant_id != getattr(found.get("tenant"), "pk", None):
+            self.add_error("stream", "This stream is another tenant's.")
+        return found
+
+
+@admin.register(models.Suppression)
+class SuppressionAdmin(ModelAdmin):
+    form = SuppressionForm
+    paginator = LookOnly.paginator
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    list_display = ("address", "tenant", "stream", "reason", "created_at")
+    list_filter = ("reason", "tenant")
+    list_select_related = ("tenant", "stream")
+    search_fields = ("address__exact",)
+    search_help_text = "A whole address, in lower case"
+    autocomplete_fields = ("tenant", "stream")
+    fields = ("tenant", "address", "stream", "reason", "detail")
+
+    def save_model(self, request: HttpRequest, obj: models.Suppression, form: Any, change: bool) -> None:
+        if not change:
+            obj.created_at = now()
+        super().save_model(request, obj, form, change)
+
+
+@admin.register(DkimKey)
+class DkimKeyAdmin(ModelAdmin):
+    list_display = ("__str__", "algorithm", "active", "created_at")
+    list_filter = ("active", "algorithm")
+    list_select_related = ("domain",)
+    search_fields = ("domain__name", "selector")
+    autocomplete_fields = ("domain",)
+
+    def get_fields(self, request: HttpRequest, obj: DkimKey | None = None) -> tuple[str, ...]:
+        return ("domain", "selector", "algorithm", "active", "public_record", "created_at") if obj else ("domain", "selector", "algorithm")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: DkimKey | None = None) -> tuple[str, ...]:
+        return ("domain", "selector", "algorithm", "public_record", "created_at") if obj else ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[DkimKey]:
+        return super().get_queryset(request).defer("private_encrypted")
+
+    def save_model(self, request: HttpRequest, obj: Model, form: Any, change: bool) -> None:
+        assert isinstance(obj, DkimKey)
+        if not change:
+            private, obj.public_record = make_key(obj.algorithm)
+            obj.private_encrypted = encrypt(private)
+        super().save_model(request, obj, form, change)
