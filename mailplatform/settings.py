@@ -255,15 +255,15 @@ _CLUSTER = {
     "queue_limit": 2,
     "label": "Background jobs",
 }
-Q_CLUSTER = {
+_DELIVERY_CLUSTER = {
     **_CLUSTER,
-    "name": "jobs",
-    "ALT_CLUSTERS": {
-        name: {**_CLUSTER, "workers": env.int("ENGINES_PER_NODE", default=1), "timeout": 2 * _ENGINE_SLICE_S, "retry": 4 * _ENGINE_SLICE_S, "poll": 0.1, "recycle": 1}
-        for name in [Q_CLUSTER_NAME]
-        if name != "jobs"
-    },
+    "workers": env.int("ENGINES_PER_NODE", default=1),
+    "timeout": 2 * _ENGINE_SLICE_S,
+    "retry": 4 * _ENGINE_SLICE_S,
+    "poll": 0.1,
+    "recycle": 1,
 }
+Q_CLUSTER = {**_CLUSTER, "name": "jobs", "ALT_CLUSTERS": {name: _DELIVERY_CLUSTER for name in [Q_CLUSTER_NAME] if name != "jobs"}}
 ENGINE_SLICE_S = _ENGINE_SLICE_S
 
 # -- logs ---------------------------------------------------------------------------------------------------------
