@@ -26,6 +26,7 @@ class Channel(asyncio.Protocol):
         self.failure: Failure | None = None
         self.detail = ""
         self.ended = False
+        self.handed_over = False  # a session owns it now
         self.closed: asyncio.Future[None] = loop.create_future()  # done when the connection is gone for good
         self.replies: list[Reply] = []
         self._reader = ReplyReader()

@@ -35,9 +35,13 @@ async def connect(target: Target, source: Source, timeouts: Timeouts, tls_contex
     try:
         await loop.create_connection(lambda: channel, sock=sock)
         return await _Opening(channel, target, source, timeouts, tls_contexts).run()
-    except BaseException:
-        channel.abort()
-        raise
+    except OSError as exc:  # gone between connecting and greeting
+        raise ConnectFailure(Phase.BANNER, Failure.CUT, detail=type(exc).__name__) from exc
+    finally:
+        if not channel.handed_over:
+            channel.abort()
+            if channel.transport is None:
+                sock.close()
 
 
 class _Opening:
@@ -66,6 +70,7 @@ class _Opening:
         if self._channel.ended:
             raise self._failure(Phase.EHLO)
         features = features_of(self._smtp.esmtp_extensions)
+        self._channel.handed_over = True
         return Session(self._channel, self._target, features, tls, self._timeouts)
 
     async def _greeting(self) -> None:
@@ -112,8 +117,12 @@ class _Opening:
             raise ConnectFailure(Phase.STARTTLS, Failure.TLS_HANDSHAKE, detail=exc.reason or type(exc).__name__) from exc
         except (aiosmtplib.SMTPException, OSError) as exc:
             raise self._handshake_failure(exc) from exc
-        assert self._channel.transport is not None
-        return describe(self._channel.transport.get_extra_info("ssl_object"), self._target.tls)
+        except ValueError as exc:  # a name that cannot be sent as SNI
+            raise ConnectFailure(Phase.STARTTLS, Failure.TLS_HANDSHAKE, detail="its name cannot be used in TLS") from exc
+        agreed = self._channel.transport.get_extra_info("ssl_object") if self._channel.transport and not self._channel.ended else None
+        if agreed is None:
+            raise self._failure(Phase.STARTTLS)
+        return describe(agreed, self._target.tls)
 
     def _handshake_failure(self, exc: Exception) -> ConnectFailure:
         if isinstance(exc, TimeoutError):

@@ -9,6 +9,7 @@ from delivery.smtp.wire import Reply
 
 LINE_KEPT_BYTES = 2048
 REPLY_LIMIT_BYTES = 64 * 1024
+RECENT_REPLIES, RECENT_BYTES = 16, 120
 
 
 def clean(raw: bytes) -> str:
@@ -40,7 +41,7 @@ def reply_of(code: int, raw_lines: list[bytes]) -> Reply:
 class ReplyReader:
     """Feed it chunks as they come; it gives back whole replies in order."""
 
-    __slots__ = ("_lines", "_size", "_skipping", "_tail", "broken")
+    __slots__ = ("_lines", "_recent", "_size", "_skipping", "_tail", "broken")
 
     def __init__(self) -> None:
         self.broken = ""  # why this is not SMTP, in a few words; empty while it is
@@ -48,6 +49,7 @@ class ReplyReader:
         self._skipping = False  # the unfinished line is longer than what is kept of it
         self._lines: list[bytes] = []  # finished lines of the unfinished reply, without codes
         self._size = 0  # octets of the unfinished reply, lines not finished or not kept included
+        self._recent: dict[bytes, Reply] = {}  # "250 2.1.0 Ok" comes with every message: read it once
 
     @property
     def holds_something(self) -> bool:
@@ -70,6 +72,11 @@ class ReplyReader:
             start = end + 1
             tail = self._tail = b""
             self._skipping = False
+            known = self._recent.get(line)
+            if known is not None and not self._lines:
+                replies.append(known)
+                self._size = 0
+                continue
             code = line[:3]
             mark = line[3:4]
             if not (code.isdigit() and b"200" <= code < b"600") or mark not in (b" ", b"-", b"\r", b""):
@@ -80,11 +87,19 @@ class ReplyReader:
                 self.broken = "a reply over 64 KB"
                 return replies
             if mark != b"-":
-                replies.append(reply_of(int(code), self._lines))
+                reply = reply_of(int(code), self._lines)
+                replies.append(reply)
+                if len(self._lines) == 1 and len(line) <= RECENT_BYTES:
+                    self._remember(line, reply)
                 self._lines = []
                 self._size = 0
         self._keep(data, start)
         return replies
+
+    def _remember(self, line: bytes, reply: Reply) -> None:
+        if len(self._recent) >= RECENT_REPLIES:
+            self._recent.clear()
+        self._recent[line] = reply
 
     def _keep(self, data: bytes, start: int) -> None:
         rest = len(data) - start

@@ -57,6 +57,7 @@ class Session:
         self.sent = 0  # messages that this session was asked to send
         self._channel = channel
         self._timeouts = timeouts
+        self._envelope_times = (timeouts.mail_s, timeouts.rcpt_s, timeouts.data_s)
         self._busy = False
         self._transaction_open = False  # the peer may hold a sender of ours: RSET before the next MAIL
 
@@ -107,7 +108,8 @@ class Session:
     async def _ask_together(self, asked: Sequence[tuple[bytes, Phase]]) -> list[Reply]:
         """All commands in one write (RFC 2920 §3.1)."""
         channel = self._channel
-        channel.expect(len(asked), [self._timeout_of(phase) for _, phase in asked])
+        times = self._envelope_times if len(asked) == len(self._envelope_times) else (self._timeouts.mail_s, *self._envelope_times)
+        channel.expect(len(asked), times)
         channel.write(b"".join([command for command, _ in asked]))
         return await channel.answers()
 

@@ -1,10 +1,16 @@
 """Ordinary peers: one connection, many messages, each answer with its command."""
 
+import asyncio
+import time
+from pathlib import Path
+
 import pytest
 
+from delivery.smtp.connect import ConnectFailure
 from delivery.smtp.target import TlsMode
+from delivery.smtp.tls import TlsContexts
 from delivery.smtp.wire import Phase
-from tests.smtp.conftest import BODY, HEAD, envelope, open_session, yes
+from tests.smtp.conftest import BODY, HEAD, envelope, impatient, open_session, yes
 from tests.smtp.hostile import Line, Peer
 
 PLAIN = ("8BITMIME", "SIZE 30000000")
@@ -53,8 +59,6 @@ def test_a_refused_recipient_leaves_the_session_good_for_the_next_message(run, f
 
 
 def test_tls_is_described_and_the_name_is_verified_where_asked(run, secrets) -> None:
-    from delivery.smtp.tls import TlsContexts
-
     def script(line: Line) -> None:
         line.greet("STARTTLS")
         line.secure()
@@ -73,3 +77,69 @@ def test_tls_is_described_and_the_name_is_verified_where_asked(run, secrets) -> 
         assert run(talk(TlsMode.REQUIRED)).endswith(" unverified")
         assert run(talk(TlsMode.VERIFIED)).endswith(" verified")
     assert peer.errors == []
+
+
+def test_quit_waits_for_the_peer_to_close(run) -> None:
+    """Its connection slot is free only then (ENGINE §5)."""
+    closed: list[float] = []
+
+    def script(line: Line) -> None:
+        line.greet()
+        line.hear("QUIT")
+        line.say("221 2.0.0 bye")
+        time.sleep(0.1)
+        closed.append(time.monotonic())
+
+    async def talk() -> float:
+        session = await open_session(peer)
+        await session.quit()
+        assert not session.usable
+        await session.quit()
+        return time.monotonic()
+
+    with Peer(script) as peer:
+        done = run(talk())
+    assert closed and done >= closed[0]
+    assert peer.lines[-1] == b"QUIT"
+
+
+def test_quit_does_not_wait_for_ever(run) -> None:
+    async def talk() -> None:
+        session = await open_session(peer, timeouts=impatient("quit"))
+        start = time.monotonic()
+        await session.quit()
+        assert time.monotonic() - start < 4
+
+    with Peer(lambda line: (line.greet(), line.hear("QUIT"), line.stall())) as peer:
+        run(talk())
+
+
+def test_sessions_leave_no_socket_behind(run, secrets) -> None:
+    """Whatever came of them: opened, refused, cut, aborted."""
+
+    def script(line: Line) -> None:
+        way = line.peer.connections % 4
+        if way == 0:
+            return line.say("554 no")
+        if way == 1:
+            return line.cut()
+        line.greet("STARTTLS")
+        if way == 2:
+            line.hear("STARTTLS")
+            return line.say("220 go", "220 go")
+        line.stall()
+
+    async def talk() -> int:
+        count = 0
+        for _ in range(40):
+            try:
+                (await open_session(peer, TlsMode.REQUIRED if count % 2 else TlsMode.NONE)).abort()
+            except ConnectFailure:
+                count += 1
+        await asyncio.sleep(0.05)
+        return count
+
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with Peer(script) as peer:
+        assert run(talk()) >= 10
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before + 4
