@@ -29,7 +29,7 @@ from monitoring.slots import Do, SlotKeeper
 log = logging.getLogger(__name__)
 
 REPORT_EVERY_S = 1.0
-DRILLS_EVERY_S = 0.2
+DRILLS_EVERY_S = 0.1
 ORPHANS_EVERY_S = 2.0
 JOURNALS_EVERY_S = 5.0
 JOURNAL_AT_REST_S = 5.0  # a journal of an engine without a row is left alone until it has not grown for so long

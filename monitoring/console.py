@@ -23,6 +23,8 @@ from monitoring.sentence import second_line, sentence
 
 RUNNING_EVERY_S = 0.5
 QUIET_EVERY_S = 2.0
+BURST = 600
+BURST_TAKEN_S = 1.0
 
 
 # -- overview ------------------------------------------------------------------------------------------------------------
@@ -115,7 +117,9 @@ def try_send(request: HttpRequest) -> HttpResponse:
 
 @action(Permission.STEER)
 def try_kill(request: HttpRequest) -> HttpResponse:
-    """Kill an engine with SIGKILL, through its node's agent."""
+    """Kill an engine with SIGKILL, through its node's agent, while it has something in its hands."""
+    if drills.may_start_kill() and not own_message.burst(settings.DATA_DIR, settings.PUBLIC_URL, BURST):
+        drills.wait_for_claims(BURST_TAKEN_S)
     started = drills.start_kill(str(request.user))
     if isinstance(started, Drill):
         record_request(request, "drill started", started, f"Had the engine {started.scope} killed, as a drill.", engine=started.scope)

@@ -24,7 +24,7 @@ def throughput(bins: Sequence[Bin], now: datetime, simulated_until: datetime | N
     if totals:
         top = max(range(len(totals)), key=totals.__getitem__)
         label = f"Messages a second over the last 24 hours, stacked by purpose: {rate(totals[-1])} now, {rate(totals[top])} at most at {times[top]:%H:%M}."
-    return Chart("Throughput", label, times, series, unit="a second", note=_note(simulated_until, times), stacked=True)
+    return Chart("Throughput", label, times, series, unit="/s", note=_note(simulated_until, times), stacked=True)
 
 
 def outcomes(bins: Sequence[Bin], now: datetime, simulated_until: datetime | None) -> Chart:

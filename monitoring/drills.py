@@ -6,15 +6,17 @@ without DRILLS_IN_LIVE; kills (the node's agent does); more than one drill of a 
 """
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
 
+from mailplatform.shell.clock import now
 from monitoring.models import Drill
 
 GIVES_UP_S = 30
@@ -77,11 +79,33 @@ SELECT r.started_at, m.created_at, d.done_at, d.final
 """
 _RUNNING = "SELECT id, kind, extract(epoch FROM platform_now() - started_at)::float8 FROM monitoring_drill WHERE state = 'running' ORDER BY id LIMIT 20"
 _END = "UPDATE monitoring_drill SET state = %s, ended_at = platform_now(), figures = %s::jsonb WHERE id = %s AND state = 'running'"
-_BLANK: dict[str, Any] = dict.fromkeys(("accepted_ms", "delivered_ms", "final", "found_ms", "rerouted_ms", "in_hand", "given_back", "unknowable", "lost", "why"))
+_BLANK: dict[str, Any] = dict.fromkeys(("accepted_ms", "delivered_ms", "final", "found_ms", "rerouted_ms", "in_hand", "unknowable", "lost", "why"))
 
 
 def allowed() -> bool:
     return bool(settings.MAIL_MODE == "sandbox" or getattr(settings, "DRILLS_IN_LIVE", False))
+
+
+def may_start_kill() -> bool:
+    """Whether a kill would be started now; asked before anything is sent for it."""
+    if not allowed():
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(_CANDIDATES)
+        enough = len(cursor.fetchall()) >= 2
+    running = Drill.objects.filter(kind=Drill.Kind.KILL_ENGINE, state=Drill.State.RUNNING, started_at__gt=now() - timedelta(seconds=GIVES_UP_S))
+    return enough and not running.exists()
+
+
+def wait_for_claims(most_s: float) -> None:
+    """Until some engine has work in its hands."""
+    until_s = time.monotonic() + most_s
+    with connection.cursor() as cursor:
+        while time.monotonic() < until_s:
+            cursor.execute("SELECT count(*) FROM (SELECT 1 FROM delivery_claimed LIMIT 20) few")
+            if cursor.fetchone()[0] >= 20:
+                return
+            time.sleep(0.01)
 
 
 def start_kill(who: str) -> Drill | Refusal:

@@ -44,9 +44,12 @@ SELECT percentile_disc(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY took_s), count(*
   SELECT extract(epoch FROM done_at)::float8 - ('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint / 1000.0 AS took_s
     FROM delivery_delivery WHERE id >= %s AND final = 'delivered' ORDER BY id DESC LIMIT 2000) newest
 """
+# Paths have rows of their own only once something limits or teaches them: what sends is what the last hour's minutes name.
 _PATHS = """
-SELECT count(*), count(*) FILTER (WHERE state = 'open'), count(*) FILTER (WHERE suspended_until > platform_now() OR state = 'probation')
-  FROM pools_path
+SELECT (SELECT count(*) FROM (SELECT DISTINCT ip_id, provider_id FROM pools_pathminute
+                               WHERE minute >= date_trunc('minute', platform_now()) - interval '60 min' AND delivered > 0) sending),
+       (SELECT count(*) FROM pools_path WHERE state IN ('paused', 'quarantined')),
+       (SELECT count(*) FROM pools_path WHERE suspended_until > platform_now() OR state = 'probation')
 """
 _VERDICTS = "SELECT coalesce(sum(given_back), 0), coalesce(sum(unknowable), 0) FROM monitoring_verdict WHERE at > platform_now() - interval '24 h'"
 _PLACES = """
@@ -156,8 +159,8 @@ class Overview:
     first_try_week_ago: float | None
     median_s: float | None
     p99_s: float | None
-    paths: int
-    paths_open: int
+    paths_sending: int
+    paths_stopped: int
     paths_limited: int
 
 
@@ -212,7 +215,7 @@ def _read_overview() -> Overview:
     providers = _providers()
     first_try, _ = _rows(_FIRST_TRY, [at - timedelta(minutes=60), at])[0]
     week_ago, _ = _rows(_FIRST_TRY, [at - timedelta(days=7, minutes=60), at - timedelta(days=7)])[0]
-    (percentiles, _), (paths, opened, limited), (given_back, unknowable), (wanted, engines, all_zones, watched) = (
+    (percentiles, _), (sending, stopped, limited), (given_back, unknowable), (wanted, engines, all_zones, watched) = (
         _rows(_LATENCY, [lowest_id_at(int((at - timedelta(minutes=5)).timestamp() * 1000))])[0], _rows(_PATHS)[0], _rows(_VERDICTS)[0], _rows(_PLACES)[0],
     )  # fmt: skip
     asking = open_notices().filter(severity__gte=Severity.WARNING)
@@ -233,7 +236,7 @@ def _read_overview() -> Overview:
         critical=asking.filter(severity=Severity.CRITICAL).count(),
     )
     median_s, p99_s = percentiles or (None, None)
-    return Overview(situation, depth, week_ago, median_s, p99_s, paths, opened, limited)
+    return Overview(situation, depth, week_ago, median_s, p99_s, sending, stopped, limited)
 
 
 def _providers() -> list[tuple[int, ProviderNow]]:
@@ -278,7 +281,9 @@ def _node_state(state: str, zone_state: str, heard_s: float | None, slots: int, 
     return "good" if len(engines) >= slots else "limited"
 
 
-def _engine(node: str, id_: int, slot: int, pid: int, started_at: datetime, ago_s: float, suspected: bool, draining: bool, state: Any, in_hand: int) -> EngineNow:
+def _engine(
+    node: str, id_: int, slot: int, pid: int, started_at: datetime, ago_s: float, suspected: bool, draining: bool, state: Any, in_hand: int
+) -> EngineNow:
     word = "suspected" if suspected else "draining" if draining else "running"
     counters = state if isinstance(state, dict) else {}
     connections = counters.get("connections")
@@ -309,9 +314,8 @@ def _node_minutes() -> dict[int, tuple[float, ...]]:
     for node_id, span, count in _rows(_NODE_MINUTES):
         counts.setdefault(node_id, {})[span] = count
     running_s = max(30.0, (at - current).total_seconds())
-    return {
-        node_id: tuple(by_span.get(span, 0) / (running_s if span == current else 300.0) for span in spans) for node_id, by_span in counts.items()
-    }
+    seconds = [*(300.0 for _ in spans[1:]), running_s]
+    return {node_id: tuple(by_span.get(span, 0) / lasted_s for span, lasted_s in zip(spans, seconds, strict=True)) for node_id, by_span in counts.items()}
 
 
 def _short_name(name: str) -> str:
@@ -328,7 +332,7 @@ def _shared(key: str, seconds: int, read: Callable[[], T]) -> T:
     return found
 
 
-def _rows(sql: str, values: Sequence[object] | None = None) -> list[tuple[Any, ...]]:
+def _rows(sql: str, values: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
         return cursor.fetchall()

@@ -11,6 +11,7 @@ from pools.purposes import Purpose
 
 PROVIDERS_SHOWN = 6
 POOLS_SHOWN = 6
+LETTERS = 15
 OTHER_POOLS, OTHER_PROVIDERS = "pool:others", "provider:others"
 
 
@@ -73,9 +74,14 @@ def _labels(rows: Sequence[FlowRow], links: Sequence[Link]) -> dict[str, Label]:
     others = len({key for key in known if key not in sums["right"]})
     for key, value in sums["right"].items():
         provider = known.get(str(key))
-        name = provider.name if provider else plural(others, "other")
+        name = _fitting(provider.name) if provider else plural(others, "other")
         labels[str(key)] = Label(name, rate(value), provider.state if provider else "good")
     return labels
+
+
+def _fitting(name: str) -> str:
+    """As many letters as stand between a bar and its figure."""
+    return name if len(name) <= LETTERS else name[: LETTERS - 1] + "…"
 
 
 def _words(links: Sequence[Link], labels: dict[str, Label]) -> str:
@@ -84,4 +90,5 @@ def _words(links: Sequence[Link], labels: dict[str, Label]) -> str:
     (largest, most), *_ = _totals((link.right, link.value) for link in links).most_common(1)
     troubled = [label.name for key, label in labels.items() if key.startswith("provider:") and label.state not in ("", "good")]
     trouble = f" In trouble: {', '.join(troubled)}." if troubled else ""
-    return f"Messages a second from purposes through pools to providers: {purposes}. The largest provider is {labels[str(largest)].name} with {rate(float(most))}.{trouble}"
+    first = f"The largest provider is {labels[str(largest)].name} with {rate(float(most))}."
+    return f"Messages a second from purposes through pools to providers: {purposes}. {first}{trouble}"

@@ -13,6 +13,7 @@ from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, JsonResponse
 from django.views.decorators.http import require_safe
 
+from mailplatform.shell.formats import plural
 from mailplatform.shell.pages import open_to_all
 
 ENGINE_FRESH_S = 2.0
@@ -60,14 +61,14 @@ def readiness() -> Readiness:
         return Readiness(Part(False, type(error).__name__, {}), unknown, unknown)
     return Readiness(
         Part(True, "answers", {}),
-        _part(engines, ENGINE_FRESH_S, "engine", "renewed its lease"),
+        _part(engines, ENGINE_FRESH_S, "engine", "renewed"),
         _part(watchers, WATCHER_FRESH_S, "watcher", "looked"),
     )
 
 
 def _part(ages: dict[str, float], fresh_s: float, noun: str, did: str) -> Part:
     fresh = sum(age_s < fresh_s for age_s in ages.values())
-    return Part(fresh > 0, f"{fresh} of {len(ages)} {did} in the last {fresh_s:.0f} s" if ages else f"there is no {noun}", ages)
+    return Part(fresh > 0, f"{fresh} of {plural(len(ages), noun)} {did} in the last {fresh_s:.0f} s" if ages else f"there is no {noun}", ages)
 
 
 def may_see_details(request: HttpRequest) -> bool:

@@ -1,7 +1,7 @@
 """Kill an engine: the agent's half of the drill. A person asked for it by a Drill row; the agent of the engine's node kills.
 
-Owns: the evidence of a running kill drill. Promises: at most the one engine that the row names, by its pidfd; the database's time just before the signal is kept, so
-the stopwatch reads rows and not a button. Never: outside the sandbox, unless DRILLS_IN_LIVE allows it (the console asks); a drill older than 10 s.
+Owns: the evidence of a running kill drill. Promises: at most the one engine that the row names, by its pidfd; the database's
+time just before the signal is kept, so the stopwatch reads rows and not a button. Never: a drill older than 10 s; the agent asks `drills.allowed`.
 """
 
 import signal

@@ -19,7 +19,8 @@ def tell(engine: str, kind: str, given_back: int, unknowable: int, what_was_done
     from mailplatform.shell.notices import raise_notice
 
     may_go_twice = f" {plural(unknowable, 'delivery', 'deliveries')} may go twice: the answer reached no journal." if unknowable else ""
-    sentence = f"Engine {engine} was found {kind} and {what_was_done}; {plural(given_back, 'delivery', 'deliveries')} in its hands went back to the queue.{may_go_twice}"
+    went_back = f"{plural(given_back, 'delivery', 'deliveries')} in its hands went back to the queue."
+    sentence = f"Engine {engine} was found {kind} and {what_was_done}; {went_back}{may_go_twice}"
     try:
         close_old_connections()
         raise_notice(

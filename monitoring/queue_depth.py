@@ -3,14 +3,16 @@
 A queue table is counted up to a limit; beyond it the server's own estimate (kept by its statistics) is given, and said to be one.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 
 LIMIT = 10_000
 _COUNT = """
-SELECT (SELECT count(*) FROM (SELECT 1 FROM {table} {where} LIMIT {limit}) bounded),
+SELECT (SELECT count(*) FROM (SELECT 1 FROM {table} LIMIT {limit}) bounded),
        greatest((SELECT n_live_tup FROM pg_stat_user_tables WHERE relid = '{table}'::regclass), 0)
 """
 # One probe a lane through the index (pool, provider, purpose, tag); 256 lanes at most.
@@ -62,11 +64,11 @@ def queue() -> Queue:
 
 
 def _depth(table: str) -> Depth:
-    counted, estimate = _rows(_COUNT.format(table=table, where="", limit=LIMIT))[0]
+    counted, estimate = _rows(_COUNT.format(table=table, limit=LIMIT))[0]
     return Depth(max(counted, estimate), estimated=True) if counted >= LIMIT else Depth(counted)
 
 
-def _rows(sql: str, values: list[object] | None = None) -> list[tuple]:
+def _rows(sql: str, values: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
         return cursor.fetchall()

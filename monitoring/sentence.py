@@ -54,7 +54,8 @@ def _missing_engines(now: Situation) -> Sentence | None:
     missing = now.engines_wanted - now.engines
     if missing <= 0:
         return None
-    return Sentence("limited", f"Mail flows with {now.engines} of {plural(now.engines_wanted, 'engine')}; {'one is' if missing == 1 else f'{missing} are'} being started.")
+    started = "one is" if missing == 1 else f"{missing} are"
+    return Sentence("limited", f"Mail flows with {now.engines} of {plural(now.engines_wanted, 'engine')}; {started} being started.")
 
 
 def _unwatched(now: Situation) -> Sentence | None:

@@ -24,7 +24,7 @@ class ProviderNow:
             return "good"
         if self.delivered == 0 or self.refused > self.attempted / 2:
             return "broken"
-        return "limited" if self.deferred_share >= SLOW_SHARE else "good"
+        return "limited" if self.deferred >= ENOUGH_DEFERRED and self.deferred_share >= SLOW_SHARE else "good"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,5 +47,6 @@ class Situation:
 
 
 ENOUGH_ATTEMPTS = 20
+ENOUGH_DEFERRED = 10  # a full mailbox or two make no slow provider
 SLOW_SHARE = 0.05
 TRANSACTIONAL_LIMIT_S = 60.0

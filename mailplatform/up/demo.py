@@ -43,9 +43,9 @@ SENDERS = (
 )
 STREAMS = ("transactional", "notification", "marketing")
 SUBJECTS = {
-    "transactional": ("Your sign-in code is {n}", "Receipt for order {n}", "Reset your password", "Payment of EUR {n}.00 received", "Confirm your new address"),
-    "notification": ("{name} replied to your comment", "Your statement for this month is ready", "Delivery {n} is on its way", "Three new followers this week"),
-    "marketing": ("What is new this autumn", "Field notes, issue {n}", "{name}, your autumn selection", "Last days: 20 % on everything", "An invitation for Thursday"),
+    "transactional": ("Your sign-in code is {n}", "Receipt for order {n}", "Reset your password", "Payment of EUR {n} received", "Confirm your address"),
+    "notification": ("{name} replied to your comment", "Your statement is ready", "Delivery {n} is on its way", "Three new followers this week"),
+    "marketing": ("What is new this autumn", "Field notes, issue {n}", "{name}, your autumn selection", "Last days: 20 % on everything", "An invitation"),
 }
 DOMAINS = (
     ("gmail.com", 34), ("outlook.com", 10), ("hotmail.com", 5), ("yahoo.com", 11), ("icloud.com", 9), ("gmx.de", 4), ("web.de", 3),
@@ -76,7 +76,7 @@ def message(dice: random.Random, sender: Sender, stream: str, to: tuple[str, str
     name, address = to
     subject = dice.choice(SUBJECTS[stream]).format(n=dice.randrange(100_000, 999_999), name=name)
     text = f"Hello {name},\n\n{subject}.\n\nThis is demo traffic: a made-up message to a made-up person in a simulated internet.\n\n{sender.title}\n"
-    html = f"<p>Hello {name},</p><p>{subject}.</p><p>This is demo traffic: a made-up message to a made-up person in a simulated internet.</p><p>{sender.title}</p>"
+    html = "".join(f"<p>{paragraph}</p>" for paragraph in text.strip().split("\n\n"))
     return {
         "from": f"{sender.title} <{'news' if stream == 'marketing' else 'hello'}@{sender.domain}>", "to": address, "subject": subject,
         "text": text, "html": html, "stream": stream, "tags": ["demo", stream],

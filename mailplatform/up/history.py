@@ -7,6 +7,7 @@ Days have a rhythm, marketing comes in campaigns, and two days ago Outlook.com d
 
 import json
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -95,12 +96,15 @@ def make_history() -> bool:
     fine = (at - timedelta(hours=3)).replace(minute=0)
     first = (at - timedelta(days=DAYS)).replace(minute=0)
     trouble = (at - timedelta(days=2)).replace(hour=14, minute=0)
-    values = {"first": first, "fine": fine, "last": last, "trouble": trouble, "shares": json.dumps(SHARES), "rates": json.dumps({str(k): v for k, v in RATES.items()})}
+    values: dict[str, Any] = {
+        "first": first, "fine": fine, "last": last, "trouble": trouble,
+        "shares": json.dumps(SHARES), "rates": json.dumps({str(purpose): per_s for purpose, per_s in RATES.items()}),
+    }  # fmt: skip
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT setseed(0.42)")  # every new sandbox has the same past
         cursor.execute(_STREAMS, values)
         streams = cursor.rowcount
-        cursor.execute(_PATHS, values)
+        cursor.execute(_PATHS, {"first": first, "last": last})
         raise_notice(
             MARK, "", Severity.INFO,
             f"The charts before {at:%-d %B, %H:%M} UTC show generated history, so that there is something to see. What came later is real.",

@@ -84,9 +84,8 @@ def test_an_engine_whose_session_ended_is_killed_and_replaced(world: World) -> N
     time.sleep(0.3)
     # The session's end would end this simple stand-in too: stopped first, it cannot notice.
     engine.signal(signal.SIGSTOP)
-    world.query(
-        "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND classid = 19792 AND objid::bigint = %s AND objsubid = 2", engine.engine_id
-    )
+    its_lock = "locktype = 'advisory' AND classid = 19792 AND objid::bigint = %s AND objsubid = 2"
+    world.query(f"SELECT pg_terminate_backend(pid) FROM pg_locks WHERE {its_lock}", engine.engine_id)
     took = until(lambda: evicted(world, engine), 1.0, "evicted")
     verdict = Verdict.objects.get()
     print(f"found without a session after {took * 1000:.0f} ms")

@@ -8,7 +8,9 @@ from monitoring.judge import AGENT, GRACE_S, WATCHER, Incarnation, Judge, Judgem
 LIFE = Incarnation("one", age_s=1000.0)
 
 
-def look_for(judge: Judge, start_s: float, seconds: float, renewal: object, every_s: float = 0.05, incarnation: Incarnation | None = LIFE, **seen: bool) -> list[tuple[float, Judgement]]:
+def look_for(
+    judge: Judge, start_s: float, seconds: float, renewal: object, every_s: float = 0.05, incarnation: Incarnation | None = LIFE, **seen: bool
+) -> list[tuple[float, Judgement]]:
     """Look again and again at an engine that does not renew."""
     steps = round(seconds / every_s)
     said = []

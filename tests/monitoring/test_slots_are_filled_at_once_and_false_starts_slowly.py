@@ -1,6 +1,8 @@
 """The slot keeper alone: what an agent does about vacant slots."""
 
-from monitoring.slots import Action, Do, SlotKeeper, Task
+from itertools import pairwise
+
+from monitoring.slots import Do, SlotKeeper, Task
 
 
 def run(keeper: SlotKeeper, start_s: float, seconds: float, occupied: list[int], tasks: dict[int, Task], wanted: int = 1) -> list[tuple[float, Do]]:
@@ -52,13 +54,13 @@ def test_engines_that_die_at_their_start_are_started_with_growing_pauses() -> No
     occupied: list[int] = []
     for _ in range(4000):
         actions = keeper.step(now, occupied, 1, {})
-        if Action(Do.ENQUEUE, 0) in actions or any(a.do is Do.ENQUEUE for a in actions):
+        if any(action.do is Do.ENQUEUE for action in actions):
             starts.append(now)
             occupied = [0]
         else:
             occupied = []
         now += 0.05
-    pauses = [round(b - a, 1) for a, b in zip(starts, starts[1:], strict=False)]
+    pauses = [round(b - a, 1) for a, b in pairwise(starts)]
     assert pauses[:2] == [0.1, 0.6]
     assert pauses == sorted(pauses)
     assert max(pauses) <= 31

@@ -25,7 +25,11 @@ DEAD = ProviderNow("GMX", 40, 0, 40)
         (replace(WELL, zones_watched=1), "limited", "Mail flows, but 1\u00a0zone has no watcher: a node that dies there is found late."),
         (replace(WELL, oldest_transactional_s=200.0), "broken", "Transactional mail is late: the oldest has waited 3\u00a0min, 60\u00a0s is the limit."),
         (replace(WELL, providers=(SLOW,)), "good", "Mail flows well. Only Outlook.com is slow, with 8.4\u00a0% of attempts deferred."),
-        (replace(WELL, providers=(SLOW, replace(SLOW, name="GMX"))), "limited", "Mail flows, slowly at Outlook.com and GMX; Outlook.com defers 8.4\u00a0% of attempts."),
+        (
+            replace(WELL, providers=(SLOW, replace(SLOW, name="GMX"))),
+            "limited",
+            "Mail flows, slowly at Outlook.com and GMX; Outlook.com defers 8.4\u00a0% of attempts.",
+        ),
         (replace(WELL, providers=(*WELL.providers, DEAD)), "broken", "Nothing reaches GMX. Other mail flows."),
         (replace(WELL, providers=(DEAD,)), "broken", "Nothing reaches GMX. Nothing is delivered anywhere else."),
         (replace(WELL, critical=1), "limited", "Mail flows, and 1\u00a0thing needs a person now."),
@@ -38,6 +42,10 @@ def test_each_situation_has_its_sentence(situation: Situation, state: str, words
 
 def test_the_worst_comes_first() -> None:
     assert sentence(replace(WELL, engines=0, oldest_transactional_s=999.0, critical=4)).words.startswith("No mail leaves")
+
+
+def test_a_few_full_mailboxes_make_no_provider_slow() -> None:
+    assert ProviderNow("Yahoo", 40, 36, 4).state == "good"
 
 
 def test_a_handful_of_attempts_makes_no_provider_broken() -> None:

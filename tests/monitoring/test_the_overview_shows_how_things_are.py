@@ -17,7 +17,8 @@ from mailplatform.up.history import make_history
 from monitoring.models import Drill, NodeReport, Verdict, WatcherBeat
 from pools.models import Node, PathMinute, Provider, SendingIP, Stream, StreamMinute, Zone
 
-PAGES = ["/", "/overview/head/", "/overview/try/", "/overview/flow/", "/overview/nodes/", "/overview/notices/", "/nodes/", "/nodes/live/", "/health/", "/health/live/", "/drills/"]
+PARTS = ("head", "try", "flow", "nodes", "notices")
+PAGES = ["/", *(f"/overview/{part}/" for part in PARTS), "/nodes/", "/nodes/live/", "/health/", "/health/live/", "/drills/"]
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +56,8 @@ def demo_world(db: None) -> None:
                 stream_id=stream.pk, tenant_id=stream.tenant_id, purpose=stream.purpose, pool_id=stream.pool_id, provider_id=provider.pk, minute=minute,
                 attempted=60, delivered=60, delivered_first_try=60,
             )  # fmt: skip
-    PathMinute.objects.create(ip_id=SendingIP.objects.first().pk, provider_id=Provider.objects.get(key="google").pk, minute=minute, attempted=60, delivered=60)
+    ip, google = SendingIP.objects.get(address="127.10.1.1"), Provider.objects.get(key="google")
+    PathMinute.objects.create(ip_id=ip.pk, provider_id=google.pk, minute=minute, attempted=60, delivered=60)
 
 
 @pytest.mark.parametrize("url", PAGES)
@@ -120,7 +122,7 @@ def test_a_kill_is_asked_for_once_named_and_audited(operator: Client, demo_world
 
 
 def test_the_only_engine_is_not_killed(operator: Client, demo_world: None) -> None:
-    Engine.objects.first().delete()
+    Engine.objects.get(node__name="north-1").delete()
     assert "nobody could take over" in operator.post("/try/kill/", headers={"HX-Request": "true"}).content.decode()
     assert not Drill.objects.exists()
 
@@ -142,7 +144,7 @@ def test_when_the_api_does_not_answer_the_drill_says_so(operator: Client, demo_w
 
 def test_verdicts_are_listed_with_their_evidence(operator: Client, demo_world: None) -> None:
     Verdict.objects.create(
-        engine_id=7, node=Node.objects.first(), slot=0, kind="frozen", judge="agent north-1", last_sign_at=now(), at=now(), given_back=212,
+        engine_id=7, node=Node.objects.get(name="north-1"), slot=0, kind="frozen", judge="agent north-1", last_sign_at=now(), at=now(), given_back=212,
         evidence={"because": "silent", "silent_ms": 712},
     )  # fmt: skip
     page = operator.get("/health/").content.decode()
