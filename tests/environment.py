@@ -1,18 +1,24 @@
 """The tests' own world: settings by environment and a real PostgreSQL in a folder of its own.
 
 Loaded as a pytest plugin before Django's settings are. The first process starts the server; xdist's workers inherit its URL
-and use a database each. It ends with the run, also when the run is interrupted.
+and use a database each. It ends with the run, also when the run is interrupted or told to stop; what a killed run left behind, the
+next one clears up.
 """
 
 import atexit
 import os
 import shutil
+import signal
+import sys
 import tempfile
 from pathlib import Path
 
+import pytest
 from cryptography.fernet import Fernet
 
 from mailplatform.up.postgres import EmbeddedPostgres
+
+PREFIX = "mp-test-"
 
 os.environ.update(
     DJANGO_SETTINGS_MODULE="mailplatform.settings",
@@ -23,17 +29,41 @@ os.environ.update(
 os.environ.setdefault("SECRET_KEY", "only-for-tests-" + os.urandom(16).hex())
 os.environ.setdefault("ENCRYPTION_KEYS", Fernet.generate_key().decode())
 
+
+def _clear_up_after_killed_runs() -> None:
+    for folder in Path(tempfile.gettempdir()).glob(PREFIX + "*"):
+        try:
+            owner = int((folder / "owner").read_text())
+            os.kill(owner, 0)
+        except ProcessLookupError:
+            EmbeddedPostgres(folder).end_survivor()
+            shutil.rmtree(folder, ignore_errors=True)
+        except (OSError, ValueError):
+            pass  # somebody else's, or one that is just being made
+
+
+def _end() -> None:
+    server.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 if "TEST_DATABASE_URL" not in os.environ:
-    folder = Path(tempfile.mkdtemp(prefix="mp-test-"))
+    _clear_up_after_killed_runs()
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    (folder / "owner").write_text(str(os.getpid()))
     server = EmbeddedPostgres(folder, fsync="off", max_connections="300")
+    atexit.register(_end)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that atexit runs
     server.start()
     os.environ["TEST_DATABASE_URL"] = server.url
     os.environ["DATA_DIR"] = str(folder)
 
-    @atexit.register
-    def _end() -> None:
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 os.environ["DATABASE_URL"] = os.environ["TEST_DATABASE_URL"]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With bin/test's `--dist loadgroup` a file's tests share a worker, and so what they have set up; tests/flow is one group."""
+    for item in items:
+        if "flow" not in item.path.parts:
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0].replace("/", ".")))

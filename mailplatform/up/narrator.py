@@ -5,8 +5,8 @@ again. A program that fails again and again is told of three times, then once a 
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mailplatform.up.supervisor import Sight
@@ -16,12 +16,15 @@ OFTEN = 3
 PAUSE_S = 60.0
 
 
-@dataclass
+FAILING = ("BACKOFF", "FATAL")
+
+
+@dataclass(slots=True)
 class _Known:
-    pid: int = 0
+    pid: int
+    state: str
     failures: int = 0
     last_told_s: float = float("-inf")
-    running: bool = False
 
 
 class Narrator:
@@ -32,25 +35,30 @@ class Narrator:
         self.how: dict[str, str] = {}
         self.programs: dict[str, _Known] = {}
 
-    def tell(self, sights: Iterable[Sight], now_s: float) -> Iterator[str]:
+    def tell(self, sights: Iterable[Sight], now_s: float) -> list[str]:
+        """What has befallen programs since the last look; the first look only learns who is there."""
         self._hear_exits()
-        for sight in sights:
-            known = self.programs.setdefault(sight.name, _Known(sight.pid, running=sight.state == "RUNNING"))
-            died = bool(known.pid) and sight.pid != known.pid
-            known.pid = sight.pid or known.pid * (not died)
-            if died or (sight.state in ("FATAL", "BACKOFF") and not known.running):
-                known.failures += 1
-                if known.failures <= OFTEN or now_s - known.last_told_s >= PAUSE_S:
-                    known.last_told_s = now_s
-                    yield self._sentence(sight)
-            if sight.state == "RUNNING" and known.failures and not died:
-                known.failures = 0
-            known.running = sight.state == "RUNNING"
+        return [sentence for sight in sights if (sentence := self._befell(sight, now_s))]
 
-    def _sentence(self, sight: Sight) -> str:
-        how = self.how.get(sight.name, "ended")
-        what = "was started again" if sight.state in ("RUNNING", "STARTING") else "will be started again after a pause"
-        return f"{sight.name}: {how}; it {what} (log: {self.logs}/{sight.name}.log)."
+    def _befell(self, sight: Sight, now_s: float) -> str:
+        known = self.programs.setdefault(sight.name, _Known(sight.pid, sight.state))
+        before = replace(known)
+        known.state, known.pid = sight.state, sight.pid or known.pid
+        if sight.state in FAILING and before.state not in FAILING:
+            known.failures += 1
+            if known.failures > OFTEN and now_s - known.last_told_s < PAUSE_S:
+                return ""
+            known.last_told_s = now_s
+            return self._ended(sight, "will be started again after a pause")
+        if sight.state == "RUNNING" and before.failures:
+            known.failures = 0
+            return f"{sight.name}: runs again."
+        if before.pid and sight.pid not in (0, before.pid) and not before.failures:
+            return self._ended(sight, "was started again")
+        return ""
+
+    def _ended(self, sight: Sight, what: str) -> str:
+        return f"{sight.name}: {self.how.get(sight.name, 'ended')}; it {what} (log: {self.logs}/{sight.name}.log)."
 
     def _hear_exits(self) -> None:
         try:

@@ -36,6 +36,7 @@ class Run:
         self.postgres: EmbeddedPostgres | None = None
         self.supervisor: Supervisor | None = None
         self.environment: dict[str, str] = {}
+        self.narrator = Narrator(self.installation.logs)
         self.is_ours = False  # the data folder, and so every process with its mark
 
     # -- up -------------------------------------------------------------------------------------------------------
@@ -54,6 +55,7 @@ class Run:
         self._start_rest(ports)
         self._await_web()
         self._await_engines()
+        self._tell()
         inbox, seconds = self.environment.get("SANDBOX_URL", ""), time.monotonic() - self.started_at
         say("\n" + panel(self.options, self.environment["PUBLIC_URL"], self.installation.demo, inbox, seconds))
 
@@ -135,7 +137,6 @@ class Run:
     # -- watch ----------------------------------------------------------------------------------------------------
     def watch(self) -> None:
         assert self.supervisor
-        narrator = Narrator(self.installation.logs)
         while True:
             time.sleep(LOOK_EVERY_S)
             self._look_after_orphans()
@@ -143,8 +144,13 @@ class Run:
                 say("The supervisor itself ended: starting it again.")
                 self._end_survivors()
                 self.supervisor.start(self.supervisor.programs)
-            for sentence in narrator.tell(self.supervisor.look(), time.monotonic()):
-                say(sentence)
+            self._tell()
+
+    def _tell(self) -> None:
+        """Look at all programs, and say what has befallen them since the last look."""
+        assert self.supervisor
+        for sentence in self.narrator.tell(self.supervisor.look(), time.monotonic()):
+            say(sentence)
 
     def _look_after_orphans(self) -> None:
         """Workers whose cluster was killed would go on beside its successor."""

@@ -1,0 +1,1 @@
+"""bin/up, piece by piece and whole."""
