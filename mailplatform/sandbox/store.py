@@ -10,6 +10,8 @@ import re
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from email.errors import HeaderParseError
+from email.header import decode_header
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -88,8 +90,9 @@ class Store:
             del self._seen[next(iter(self._seen))]
         self.doubled += copy > 1
         self.last += 1
+        subject = _words(_field(_SUBJECT, head))
         row = Accepted(
-            self.last, at_ms, provider, mx_host, source_ip, ehlo, mail_from, rcpt, message_id, delivery_id, tls, len(raw), _field(_SUBJECT, head), copy, session
+            self.last, at_ms, provider, mx_host, source_ip, ehlo, mail_from, rcpt, message_id, delivery_id, tls, len(raw), subject, copy, session
         )
         self._pending.append(row)
         self._bodies.append((row.n, raw))
@@ -165,3 +168,13 @@ def _fingerprint(key: str) -> int:
 def _field(pattern: re.Pattern[bytes], head: bytes) -> str:
     match = pattern.search(head)
     return " ".join(match[1].decode("utf-8", "replace").split()) if match else ""
+
+
+def _words(subject: str) -> str:
+    """A subject as people read it (RFC 2047); as it was sent when it cannot be read."""
+    if "=?" not in subject:
+        return subject
+    try:
+        return "".join(part if isinstance(part, str) else part.decode(charset or "ascii", "replace") for part, charset in decode_header(subject))
+    except (LookupError, ValueError, HeaderParseError):
+        return subject

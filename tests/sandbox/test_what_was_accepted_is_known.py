@@ -77,6 +77,18 @@ def test_an_accepted_message_is_found_by_its_ids_at_once(world: Aside) -> None:
     assert get(world, f"/api/find?id={delivery}")["found"] == get(world, "/api/find?id=5@brightfield.example")["found"] == [row]
 
 
+def test_a_subject_is_kept_as_people_read_it(world: Aside) -> None:
+    subjects = {
+        "=?utf-8?b?R3LDtsOfZSAxOTg=?=": "Größe 198",
+        "=?utf-8?q?a=C3=A9?=\r\n =?utf-8?q?b?= c": "aéb c",
+        "=?no-such?b?AAAA?=": "=?no-such?b?AAAA?=",
+        "plain": "plain",
+    }
+    for subject in subjects:
+        deliver(world, "anna@gmail.com", message(1, Subject=subject))
+    assert [row["subject"] for row in world.accepted()] == list(subjects.values())
+
+
 def test_the_same_delivery_again_counts_as_doubled_and_others_do_not(world: Aside) -> None:
     client = Client(world, "gmail.com")
     client.deliver("anna@gmail.com", message(1, **{"X-Mailplatform-Delivery": "one"}))
