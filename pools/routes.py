@@ -26,7 +26,7 @@ class RouteRow(Protocol):
     port: int
     tls: str
     username: str
-    password_encrypted: bytes
+    password_encrypted: bytes | memoryview
 
 
 @dataclass(frozen=True, slots=True)

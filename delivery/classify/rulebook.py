@@ -25,15 +25,24 @@ log = structlog.get_logger(__name__)
 class RuleRow(Protocol):
     """What of a ResponseRule row is needed here."""
 
-    id: str
-    provider_group: str
-    position: int
-    pattern: str
-    reason: str
-    disposition: str
-    temporary_5xx: bool
-    action: dict[str, Any]
-    confidence: str
+    @property
+    def id(self) -> str: ...
+    @property
+    def provider_group(self) -> str: ...
+    @property
+    def position(self) -> int: ...
+    @property
+    def pattern(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def disposition(self) -> str: ...
+    @property
+    def temporary_5xx(self) -> bool: ...
+    @property
+    def action(self) -> dict[str, Any]: ...
+    @property
+    def confidence(self) -> str: ...
 
 
 @dataclass(frozen=True)

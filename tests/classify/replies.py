@@ -34,11 +34,11 @@ def said(text: str, phase: Phase = Phase.RCPT, **more: Any) -> Transcript:
         answers[name] = reply(text) if step is phase else (GO_ON if name == "data" else OK)
         if step is phase:
             break
-    return Transcript(**answers, phase=phase, failure=more.get("failure"), dot_written=phase is Phase.BODY)
+    return Transcript(answers["mail"], answers["rcpt"], answers["data"], answers["final"], phase, more.get("failure"), phase is Phase.BODY)
 
 
 def broke(phase: Phase, failure: Failure, dot_written: bool = False) -> Transcript:
     """A conversation that went well until it broke in `phase`."""
     answered = {Phase.MAIL: 0, Phase.RCPT: 1, Phase.DATA: 2, Phase.BODY: 3}[phase]
-    answers = [OK, OK, GO_ON][:answered] + [None] * (4 - answered)
-    return Transcript(*answers, phase=phase, failure=failure, dot_written=dot_written)
+    mail, rcpt, data = (reply if place < answered else None for place, reply in enumerate((OK, OK, GO_ON)))
+    return Transcript(mail, rcpt, data, None, phase, failure, dot_written)

@@ -14,7 +14,7 @@ from pools.providers.profile import Profile, profile_of
 pytestmark = pytest.mark.django_db
 
 
-def everything() -> list[dict[str, object]]:
+def everything() -> list[object]:
     return [*Provider.objects.order_by("id").values(), *ResponseRule.objects.order_by("id").values()]
 
 
