@@ -34,7 +34,6 @@ ORPHANS_EVERY_S = 2.0
 JOURNALS_EVERY_S = 5.0
 JOURNAL_AT_REST_S = 5.0  # a journal of an engine without a row is left alone until it has not grown for so long
 AFTER_OUTAGE_S = 30.0
-YOUNG_CLUSTER_S = 15.0  # it may still be starting
 _WANTED = """
 SELECT CASE WHEN n.state = 'active' AND z.state = 'active' THEN n.engine_slots ELSE 0 END
   FROM pools_node n JOIN pools_zone z ON z.id = n.zone_id WHERE n.name = %s
@@ -155,7 +154,9 @@ class NodeAgent:
         after_outage = now - self._outage_ended_s < AFTER_OUTAGE_S
         for action in self.slots.step(now, occupied, self._wanted, {slot: state for slot, (state, _) in tasks.items()}, after_outage):
             if action.do is Do.RESTART_CLUSTER:
-                if self._cluster.age_s() > (YOUNG_CLUSTER_S if not after_outage else 0):
+                if self._cluster.is_starting():
+                    self.slots.put_off()
+                else:
                     self._cluster.end(action.why)
             elif action.do is Do.DISCARD:
                 clusters.discard(connection, tasks[action.slot][1])
@@ -181,11 +182,12 @@ class NodeAgent:
     def _sweep(self, connection: psycopg.Connection[Any]) -> None:
         """Journals whose engine has no row: its claims were given back by somebody who could not read them."""
         folder = self.data_dir / "journal"
-        for journal in folder.glob("engine-*.journal") if folder.is_dir() else ():
-            number = journal.stem.removeprefix("engine-")
+        for path in folder.glob("engine-*.journal*") if folder.is_dir() else ():  # a full one was rotated to .journal.old
+            number = path.name.removeprefix("engine-").partition(".")[0]
             with contextlib.suppress(FileNotFoundError):
-                if number.isdigit() and self._is_at_rest(journal) and int(number) not in self._held:
-                    sweep_journal(connection, journal, int(number))
+                if number.isdigit() and _is_at_rest(path) and int(number) not in self._held:
+                    sweep_journal(connection, self._journal_of(int(number)), int(number))
 
-    def _is_at_rest(self, journal: Path) -> bool:
-        return time.time() - journal.stat().st_mtime > JOURNAL_AT_REST_S
+
+def _is_at_rest(journal: Path) -> bool:
+    return time.time() - journal.stat().st_mtime > JOURNAL_AT_REST_S

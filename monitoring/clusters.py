@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 ENGINE_TASK = "delivery.jobs.run_engine"
 _SAME_INSTALLATION = ("DATABASE_URL",)
 _PROGRAMS = {"delivery_cluster", "qcluster"}
+WHOLE = 5  # main process, sentinel, monitor, pusher, a worker
+STARTS_WITHIN_S = 60.0
+SETTLED_S = 5.0
 _TASKS = "SELECT id, payload, lock > now() FROM django_q_ormq WHERE key = %s ORDER BY id LIMIT 50"
 
 
@@ -88,10 +91,13 @@ class ClusterProcesses:
         leaderless = {group for group in set(groups.values()) if group is None or processes.age_of(group) is None or processes.is_zombie(group)}
         return [pid for pid in found if groups[pid] in leaderless]
 
-    def age_s(self) -> float:
-        """Of the youngest main process; 0 when there is none: it is only just being started."""
+    def is_starting(self) -> bool:
+        """Whether it may yet take its tasks: no main process, one alone (it imports), or a member that was only just forked."""
         found = self.find()
-        return min((processes.age_of(pid) or 0.0 for pid in self.mains(found)), default=0.0)
+        ages_s = [processes.age_of(pid) or 0.0 for pid in found]
+        if len(found) < WHOLE:
+            return not found or max(ages_s) < STARTS_WITHIN_S
+        return min(ages_s) < SETTLED_S
 
     def end(self, why: str, members: Collection[int] | None = None) -> None:
         """SIGTERM to the main processes, SIGKILL to all that is left a moment later."""

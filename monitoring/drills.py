@@ -60,7 +60,7 @@ hand AS (SELECT unnest(ids) AS id FROM drill),
 -- An attempt's id is its delivery's with the attempt's number in the last byte: a range of the primary key.
 again AS (SELECT h.id, min(a.started_at) AS at FROM hand h JOIN drill d ON true
             JOIN delivery_attempt a ON a.id > h.id AND a.id <= (left(h.id::text, 34) || 'ff')::uuid
-           WHERE a.engine_id <> d.engine_id GROUP BY 1),
+           WHERE a.engine_id <> d.engine_id AND a.started_at > d.killed_at GROUP BY 1),
 fate AS (SELECT h.id, d.final IS NOT NULL AS final,
                 EXISTS (SELECT FROM delivery_ready r WHERE r.id = h.id) OR EXISTS (SELECT FROM delivery_waiting w WHERE w.id = h.id)
                 OR EXISTS (SELECT FROM delivery_claimed c WHERE c.id = h.id) AS queued

@@ -38,7 +38,8 @@ class Action:
 
 @dataclass(slots=True)
 class _Slot:
-    asked_s: float | None = None
+    asked_s: float | None = None  # or when its task last moved: enqueued, taken, acknowledged
+    task: Task | None = None
     filled_s: float | None = None
     false_starts: int = 0
 
@@ -65,6 +66,10 @@ class SlotKeeper:
             actions += self._tend(now_s, slot, tasks.get(slot), idle=not taken, after_outage=after_outage)
         return actions
 
+    def put_off(self) -> None:
+        """The cluster was not restarted: it is only just starting. Ask again when the task has waited as long again."""
+        self._restarted_s = float("-inf")
+
     def _fill(self, slot: _Slot, now_s: float) -> None:
         slot.asked_s = None
         slot.filled_s = now_s if slot.filled_s is None else slot.filled_s
@@ -78,8 +83,10 @@ class SlotKeeper:
             slot.filled_s = None
             slot.asked_s = now_s + _pause_s(slot.false_starts) - STARTS_WITHIN_S if slot.false_starts > 1 and task is None else None
         if slot.asked_s is None:
-            slot.asked_s = now_s
+            slot.asked_s, slot.task = now_s, task
             return [] if task else [Action(Do.ENQUEUE, number)]
+        if task is not slot.task:
+            slot.task, slot.asked_s = task, now_s
         waited_s = now_s - slot.asked_s
         if task is None:  # taken and acknowledged: it is starting, or it failed to
             if waited_s < STARTS_WITHIN_S:

@@ -40,6 +40,19 @@ def test_a_task_that_was_taken_and_never_begun_is_thrown_away_and_asked_for_agai
     assert [do for _, do in run(keeper, 0.05, 5.0, [], {0: Task.TAKEN})] == [Do.RESTART_CLUSTER, Do.DISCARD, Do.ENQUEUE]
 
 
+def test_a_task_that_was_taken_late_is_given_its_time() -> None:
+    keeper = SlotKeeper()
+    run(keeper, 0.0, 4.8, [], {0: Task.WAITING})
+    assert run(keeper, 4.85, 4.5, [], {0: Task.TAKEN}) == []
+
+
+def test_a_cluster_that_was_only_starting_is_looked_at_again_as_soon() -> None:
+    keeper = SlotKeeper()
+    assert [do for _, do in run(keeper, 0.0, 5.0, [], {0: Task.WAITING})] == [Do.RESTART_CLUSTER]
+    keeper.put_off()
+    assert [do for _, do in run(keeper, 5.05, 5.0, [], {0: Task.WAITING})] == [Do.RESTART_CLUSTER]
+
+
 def test_the_cluster_is_left_alone_while_another_engine_runs_in_it() -> None:
     assert [do for _, do in run(SlotKeeper(), 0.0, 30.0, [1], {0: Task.TAKEN}, wanted=2)] == []
 
