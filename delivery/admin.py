@@ -78,8 +78,11 @@ class EventAdmin(History):
     search_by = ("delivery_id",)
 
 
+_QUEUE = ("id", "recipient", "tenant_id", "pool_id", "provider_id", "purpose", "attempts", "ready_at")
+
+
 class QueueAdmin(Exact):
-    list_display = ("id", "recipient", "tenant_id", "pool_id", "provider_id", "purpose", "attempts", "ready_at")
+    list_display: tuple[str, ...] = _QUEUE
     ordering = ("id",)
 
 
@@ -90,13 +93,13 @@ class ReadyAdmin(QueueAdmin):
 
 @admin.register(models.Waiting)
 class WaitingAdmin(QueueAdmin):
-    list_display = (*QueueAdmin.list_display, "why", "scope", "due_at")
+    list_display = (*_QUEUE, "why", "scope", "due_at")
     list_filter = ("why",)
 
 
 @admin.register(models.Claimed)
 class ClaimedAdmin(QueueAdmin):
-    list_display = (*QueueAdmin.list_display, "engine_id", "claimed_at")
+    list_display = (*_QUEUE, "engine_id", "claimed_at")
 
 
 @admin.register(models.Lane)

@@ -131,7 +131,7 @@ def _by_message(question: Question, tenant_id: int | None, below: UUID | None, b
         "AND subject ILIKE %(subject)s" if question.subject else "",
         "AND tags @> ARRAY[%(tag)s]::text[]" if question.tag else "",
     ))  # fmt: skip
-    few = "" if question.state else "LIMIT %(n)s"  # without a state each message has a row to show
+    few = "" if question.state else "LIMIT %(n)s + 1"  # without a state each message has a row to show, but for the cursor's own
     edge = "min(id)" if not backwards else "NULL::uuid"
     return f"""
         WITH recent AS MATERIALIZED (

@@ -13,6 +13,7 @@ from uuid import UUID
 from delivery.models import Attempt, Delivery, DeliveryState, Engine, Event, Message
 from delivery.whereabouts import UNSEEN, Place, whereabouts
 from mailplatform.shell import formats
+from mailplatform.shell.clock import now
 from mailplatform.shell.ids import delivery_of, family_end, id_time_ms, message_of
 from mailplatform.tenants.models import SendingDomain, Tenant
 from mailplatform.tenants.scope import Scope
@@ -32,6 +33,8 @@ _FAULTS = {
     Fault.INFRASTRUCTURE: "the infrastructure's, not the recipient's",
     Fault.DESTINATION: "the destination's",
 }
+_FAMILIES = {"hard": "", "soft": "", "rate_limited": "rate limited", "block": "blocked", "auth": "authentication", "tls": "TLS", "local": "on our side"}
+_ACRONYMS = {"ip", "ipv6", "dns", "dnsbl", "spf", "dkim", "dmarc", "arc", "ptr", "url", "helo", "id", "tls"}
 _EVENT_LOOKS = {"released": "working", "retried": "working", "complaint": "limited", "held": "held", "cancelled": "cancelled", "expired": "expired"}
 
 
@@ -254,7 +257,8 @@ def explanation(story: Story) -> str:
     if story.place.place == "lane":
         sentences.append("The lane that it belongs to is closed.")
     if rerouted:
-        sentences.append(f"{formats.plural(rerouted, 'path').capitalize()} could not take it; the platform chose another at once, and the tenant saw no bounce.")
+        paths = "One path" if rerouted == 1 else f"{formats.number(rerouted)} paths"
+        sentences.append(f"{paths} could not take it; the platform chose another at once, and the tenant saw no bounce.")
     if last and story.state in (DeliveryState.DEFERRED, DeliveryState.BOUNCED):
         sentences.append(f"The last reply: {reason_words(last.attempt.reason)}.")
     if story.state == DeliveryState.BOUNCED and last and last.attempt.verdict == Verdict.SUPPRESSED:
@@ -265,11 +269,13 @@ def explanation(story: Story) -> str:
 
 
 def reason_words(reason: str) -> str:
-    """`rate_limited.ip` as "rate limited (ip)"."""
+    """`rate_limited.ip` as "rate limited: IP", `hard.invalid_mailbox` as "invalid mailbox"."""
     family, _, detail = reason.partition(".")
     if not family:
         return "no reason was given"
-    return family.replace("_", " ") + (f" ({detail.replace('_', ' ')})" if detail else "")
+    words = " ".join(word.upper() if word in _ACRONYMS else word for word in (detail or family).split("_"))
+    prefix = _FAMILIES.get(family, family) if detail else ""
+    return f"{prefix}: {words}" if prefix else words
 
 
 def why_words(why: dict[str, object]) -> str:
@@ -309,7 +315,9 @@ def _tries(attempts: Sequence[Attempt], providers: dict[int, str], engines: dict
 
 
 def _times(attempt: Attempt) -> dict[str, int]:
-    return {str(name): int(ms) for name, ms in attempt.timings.items() if isinstance(ms, int | float) and ms >= 0}
+    order = list(PHASES)  # JSON keeps its keys in an order of its own
+    known = {str(name): int(ms) for name, ms in attempt.timings.items() if isinstance(ms, int | float) and ms >= 0}
+    return dict(sorted(known.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order)))
 
 
 def _steps(story: Story) -> Iterator[Step]:
@@ -346,8 +354,4 @@ def _done(story: Story) -> datetime:
 
 
 def _when(at: datetime | None) -> str:
-    from mailplatform.shell.clock import now
-
-    if at is None:
-        return "soon"
-    return f"in {formats.duration((at - now()).total_seconds())}" if at > now() else "now"
+    return formats.due(at, now()) if at else "soon"

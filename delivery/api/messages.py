@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from psycopg import Cursor
@@ -42,7 +43,7 @@ class Messages(Send):
         return Response(page(rows, limit, cursor_of(rows[min(limit, len(rows)) - 1]["id"]) if rows else ""))
 
 
-def _within_time(cursor: Cursor, tenant_id: int, filters: Filters, before: UUID | None, limit: int) -> list[dict[str, object]]:
+def _within_time(cursor: Cursor, tenant_id: int, filters: Filters, before: UUID | None, limit: int) -> list[dict[str, Any]]:
     try:
         return list_messages(cursor, tenant_id, filters, before, limit)
     except QueryCanceled:

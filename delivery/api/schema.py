@@ -151,7 +151,7 @@ class EventAnswer(serializers.Serializer[Any]):
     delivery_id = serializers.UUIDField(help_text="Or the message's id, when it is about all of it.")
     kind = serializers.CharField()
     at = serializers.DateTimeField()
-    data = serializers.DictField()
+    data = serializers.DictField()  # type: ignore[assignment]
 
 
 class _MessageHead(serializers.Serializer[Any]):
@@ -176,7 +176,7 @@ class MessageSummary(_MessageHead):
 
 
 class MessagePage(serializers.Serializer[Any]):
-    data = MessageSummary(many=True)
+    data = MessageSummary(many=True)  # type: ignore[assignment]
     next_cursor = serializers.CharField(allow_null=True, help_text="Ask for the next page with ?cursor=…; null on the last one.")
 
 
@@ -195,7 +195,7 @@ class SuppressionAnswer(serializers.Serializer[Any]):
 
 
 class SuppressionPage(serializers.Serializer[Any]):
-    data = SuppressionAnswer(many=True)
+    data = SuppressionAnswer(many=True)  # type: ignore[assignment]
     next_cursor = serializers.CharField(allow_null=True)
 
 
@@ -211,7 +211,7 @@ class ProblemAnswer(serializers.Serializer[Any]):
     title = serializers.CharField()
     status = serializers.IntegerField()
     detail = serializers.CharField()
-    errors = FieldProblem(many=True)
+    errors = FieldProblem(many=True)  # type: ignore[assignment]
 
 
 # -- addresses ----------------------------------------------------------------------------------------------------

@@ -53,7 +53,7 @@ class Submit(TenantView):
             return None
         if not idempotency.is_valid(key):
             raise invalid([Problem(idempotency.HEADER, "It has 1 to 255 printable ASCII characters.")], status=400)
-        return idempotency.token_of(self.tenant_id, key, f"{request.method} {request.path}", request._request.raw_json)
+        return idempotency.token_of(self.tenant_id, key, f"{request.method} {request.path}", request._request.raw_json)  # type: ignore[attr-defined]
 
 
 def _problem(no: Refused) -> ApiProblem:

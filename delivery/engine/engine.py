@@ -53,7 +53,7 @@ class Engine:
 
     world: World
 
-    def __init__(self, engine_id: int, node: str, lease: Lease, journal: Journal, database: Database, setup: Setup) -> None:
+    def __init__(self, engine_id: int, node: str, lease: Lease, journal: Journal, database: Database, setup: Setup, tls: TlsContexts) -> None:
         self.id, self.node, self.lease, self.journal, self.setup = engine_id, node, lease, journal, setup
         self.in_database = database.run
         self.stopping = False
@@ -61,7 +61,7 @@ class Engine:
         self.paths: dict[tuple[int, int], Path] = {}
         self.settled_count = 0
         self.resolver = Resolver(setup.resolver)
-        self.tls = TlsContexts(setup.extra_ca_file)
+        self.tls = tls
         self.keyring = Keyring()
         self.connecting = asyncio.Semaphore(CONNECTING_AT_ONCE)
         self.jitter: Callable[[], float] = random.random
@@ -79,12 +79,11 @@ class Engine:
     # -- life ---------------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
+        ticking = asyncio.create_task(self._tick())
+        self.lease.start()
         self._set_world(await self.in_database(load_world, self.id, self.node, None))
-        work = (
-            self._tick(), self._flush(), self._promote(), self._watch_world(),
-            self.claimer.listen(), self.claimer.run(), self.recorder.run(), self.sorter.run(),
-        )  # fmt: skip
-        loops = [asyncio.create_task(loop, name=loop.__qualname__) for loop in work]
+        work = (self._flush(), self._promote(), self._watch_world(), self.claimer.listen(), self.claimer.run(), self.recorder.run(), self.sorter.run())
+        loops = [ticking, *(asyncio.create_task(loop, name=loop.__qualname__) for loop in work)]
         ended = asyncio.create_task(self._ended.wait())
         try:
             done, _ = await asyncio.wait([ended, *loops], timeout=self.setup.slice_s, return_when=asyncio.FIRST_COMPLETED)

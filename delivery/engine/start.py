@@ -6,7 +6,6 @@ journal for the agent or remove it.
 
 import os
 import signal
-import threading
 from pathlib import Path
 
 import structlog
@@ -21,40 +20,35 @@ from delivery.engine.lease import Lease, lease_connection
 from delivery.engine.setup import Setup
 from delivery.queue.fence import register
 from delivery.smtp.addresses import AddressPolicy
+from delivery.smtp.tls import TlsContexts
 
 log = structlog.get_logger(__name__)
 
 
 def run_engine(node: str, slot: int) -> str:
     """Run one engine until it is drained, its slice is over or its lease is lost. Returns why it ended."""
+    setup = setup_from_settings(f"{node}/{chr(ord('a') + slot)}")
+    # What takes long comes before the lease: from its first renewal on the loop has to tick.
+    tls = TlsContexts(setup.extra_ca_file)
     connection = lease_connection(settings.DATABASE_URL)
     engine_id = register(connection, node, slot, os.getpid())
     if engine_id is None:
         connection.close()
         return f"slot {slot} of {node} is taken"
-    return uvloop.run(_run(engine_id, node, slot, connection))
+    return uvloop.run(_run(engine_id, node, connection, setup, tls))
 
 
-async def _run(engine_id: int, node: str, slot: int, connection: Connection) -> str:
-    setup = setup_from_settings(f"{node}/{chr(ord('a') + slot)}")
+async def _run(engine_id: int, node: str, connection: Connection, setup: Setup, tls: TlsContexts) -> str:
     journal = Journal(setup.journal_folder, engine_id)
     database = Database(setup.database_url)
-    engine: Engine | None = None
-
-    def stop(reason: str = "drained") -> None:
-        if engine is not None:
-            engine.stop()
-
-    lease = Lease(setup.database_url, engine_id, connection, on_lost=stop, on_drain=stop)
-    lease.start()
+    lease = Lease(setup.database_url, engine_id, connection, on_lost=lambda _: engine.stop(), on_drain=lambda: engine.stop())
+    engine = Engine(engine_id, node, lease, journal, database, setup, tls)
+    signal.signal(signal.SIGUSR1, lambda *_: engine.stop())
+    log.info("engine_started", engine=engine_id, name=setup.name)
     try:
-        engine = Engine(engine_id, node, lease, journal, database, setup)
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGUSR1, lambda *_: stop())
-        log.info("engine_started", engine=engine_id, name=setup.name)
         await engine.run()
     finally:
-        clean = engine is not None and not lease.lost and not engine.in_hand
+        clean = not lease.lost and not engine.in_hand
         lease.stop()
         journal.close(keep=not clean)
         database.close()

@@ -13,7 +13,7 @@ from psycopg import Connection
 
 CHANNEL = "mailplatform_ready"
 COALESCE_S = 0.005
-LANES_A_PAYLOAD = 200  # NOTIFY's payload is at most 8,000 bytes; beyond this engines look for themselves
+LANES_A_PAYLOAD = 190  # NOTIFY's payload is at most 8,000 bytes; beyond this engines look for themselves
 SORTING = "sort"
 
 

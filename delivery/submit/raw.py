@@ -7,8 +7,8 @@ anything else: signatures and encrypted parts stay whole. Pure; a refusal is a W
 
 import re
 from dataclasses import dataclass
-from email.errors import MessageError
-from email.headerregistry import AddressHeader
+from email.errors import MessageError, NonASCIILocalPartDefect
+from email.headerregistry import AddressHeader, BaseHeader
 from email.policy import default
 
 from delivery.submit.addresses import parse_address
@@ -97,9 +97,9 @@ def _addresses(message: RawMessage, name: str) -> tuple[Address, ...]:
         return ()
     try:
         header = default.header_factory(name, value)
-        assert isinstance(header, AddressHeader)
-        if header.defects:
-            raise Wrong(f"Its field {name} is not well-formed: {header.defects[0]}.")
+        assert isinstance(header, AddressHeader) and isinstance(header, BaseHeader)
+        if defects := [each for each in header.defects if not isinstance(each, NonASCIILocalPartDefect)]:  # RFC 6531 allows those
+            raise Wrong(f"Its field {name} is not well-formed: {defects[0]}.")
         if name == "from" and any(group.display_name is not None for group in header.groups):
             raise Wrong("Its field from holds a group.")
         return tuple(_mailbox(each.addr_spec, each.display_name) for each in header.addresses)

@@ -1,0 +1,96 @@
+"""Path: circuit, room, score, learned limits; time comes in."""
+
+import pytest
+
+from delivery.engine.path import CIRCUIT_OPENS_AT, LAST_PROBE_S, Path
+from pools.outcomes import ActionKind, ActionScope, PathAction
+from pools.providers.profile import Profile
+
+WALL = 1_800_000_000.0
+
+
+def _path(**profile: object) -> Path:
+    return Path.new(1, 1, Profile(**profile))  # type: ignore[arg-type]
+
+
+def test_two_connect_failures_in_a_row_open_the_circuit_and_one_delivery_probes_it() -> None:
+    path = _path()
+    path.connect_failed(0, "refused")
+    assert path.open(0)
+    path.connect_failed(0, "refused")
+    assert not path.open(0.5)
+    assert path.open(1.1) and path.room(1.1) == 1
+    path.in_hand = 1
+    assert not path.open(1.1), "one probe at a time"
+
+
+def test_the_circuit_waits_longer_each_time_and_never_longer_than_five_minutes() -> None:
+    path, waits = _path(), []
+    for _ in range(CIRCUIT_OPENS_AT + 12):
+        path.connect_failed(0, "refused")
+        waits.append(path.probe_at_s)
+    assert waits[CIRCUIT_OPENS_AT - 1 :] == sorted(waits[CIRCUIT_OPENS_AT - 1 :])
+    assert waits[-1] == LAST_PROBE_S
+
+
+def test_a_conversation_closes_the_circuit() -> None:
+    path = _path()
+    for _ in range(5):
+        path.connect_failed(0, "refused")
+    path.sent(0)
+    assert path.open(0) and path.room(0) > 1
+
+
+def test_room_is_what_the_path_sends_in_half_a_second() -> None:
+    path = _path(connections=2, per_second=None)
+    assert path.room(0) == 10, "the first guess: 20 a second"
+    for n in range(1000):
+        path.sent(n / 1000)
+    assert path.room(1.0) > 100
+    path.in_hand = 10_000
+    assert path.room(1.0) == 0
+
+
+def test_room_never_exceeds_the_rate() -> None:
+    assert _path(connections=50, per_minute=60).room(0) == 1
+
+
+def test_a_worse_score_is_a_longer_handicap() -> None:
+    good, bad, busy = _path(), _path(), _path()
+    bad.reputation = 60
+    busy.in_hand = 100
+    assert good.handicap_ms() == 0
+    assert good.handicap_ms() < busy.handicap_ms() < bad.handicap_ms()
+
+
+def test_a_paused_path_takes_nothing() -> None:
+    path = _path()
+    path.look("paused", 100)
+    assert not path.open(0) and path.room(0) == 0
+    path.look("open", 100)
+    assert path.open(0)
+
+
+def test_a_response_rule_halves_connections_at_once_and_gives_them_back_in_steps() -> None:
+    path = _path(connections=8)
+    path.act(PathAction(ActionKind.REDUCE_CONNECTIONS, ActionScope.PATH, 600, 1, 3600), "m-conn", 0, WALL, "too many")
+    assert path.limits.connections == path.slots.limit == 4
+    seen = []
+    for minute in range(40):
+        path.recover(minute * 60, WALL + minute * 60)
+        seen.append(path.slots.limit)
+    assert seen == sorted(seen) and seen[-1] == 8
+    assert max(after - before for before, after in zip(seen, seen[1:], strict=False)) == 1
+
+
+def test_a_suspension_closes_the_path_until_its_end() -> None:
+    path = _path()
+    path.act(PathAction(ActionKind.SUSPEND, ActionScope.PATH, 600, 1, 3600), "g-rate-ip", 100.0, WALL, "421 4.7.28")
+    assert not path.open(600) and path.open(701)
+
+
+@pytest.mark.parametrize("scope", [ActionScope.TENANT, ActionScope.RECIPIENT, ActionScope.SIGNING_DOMAIN])
+def test_what_a_rule_says_of_others_does_not_limit_the_path(scope: ActionScope) -> None:
+    path = _path()
+    path.act(PathAction(ActionKind.SUSPEND, scope, 600, 1, 3600), "r", 0, WALL, "x")
+    assert path.open(1)

@@ -1,0 +1,103 @@
+"""Settle and budget: pure decisions after an attempt."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from delivery.engine.budget import FLOOR, PERIOD_S, Budget
+from delivery.engine.settle import PATHS_IN_A_ROW, Room, settle
+from delivery.queue.claim import Claim
+from delivery.queue.record import AttemptRow, Settled
+from mailplatform.shell.ids import attempt_id, delivery_id, message_id
+from pools.outcomes import Fault, Outcome, Reason, Verdict
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+DELIVERY = delivery_id(message_id(), 1)
+PLENTY = Room(other_paths=5, budget_left=True)
+
+
+def _claim(**changed: object) -> Claim:
+    values = {
+        "id": DELIVERY, "body_id": UUID(int=1), "tenant_id": 1, "stream_id": 1, "domain_id": 1, "pool_id": 1, "provider_id": 1, "purpose": 0, "tag": 0.0,
+        "ready_at": NOW, "attempts": 0, "tries": 0, "crashes": 0, "sticky_ip_id": None, "avoid_ip_ids": [], "recipient": "a@b.example", "size_bytes": 1,
+        "fingerprint": 0, "own_head": None, "expires_at": NOW + timedelta(days=1), **changed,
+    }  # fmt: skip
+    return Claim(**values)  # type: ignore[arg-type]
+
+
+def _settle(verdict: Verdict, claim: Claim | None = None, room: Room = PLENTY, reason: Reason = Reason.SOFT_SYSTEM, jitter: float = 0.5) -> Settled:
+    claim = claim or _claim()
+    attempt = AttemptRow(attempt_id(claim.id, claim.tries + 1), 1, 7, 1, 1, NOW, verdict, reason, Fault.NONE, "body")
+    return settle(claim, attempt, Outcome(verdict, reason, Fault.INFRASTRUCTURE), room, NOW, jitter)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "final", "suppress"), [(Verdict.DELIVERED, "delivered", False), (Verdict.BOUNCED, "bounced", False), (Verdict.SUPPRESSED, "bounced", True)]
+)
+def test_final_verdicts_end_a_delivery(verdict: Verdict, final: str, suppress: bool) -> None:
+    settled = _settle(verdict)
+    assert (settled.final, settled.suppress) == (final, suppress)
+
+
+def test_a_deferred_one_waits_and_counts() -> None:
+    settled = _settle(Verdict.DEFERRED)
+    assert settled.attempts == 1
+    assert settled.due_at is not None and settled.due_at > NOW
+
+
+def test_an_unknown_answer_is_tried_again() -> None:
+    assert _settle(Verdict.UNKNOWN, reason=Reason.NETWORK_ANSWER_LOST).due_at is not None
+
+
+def test_a_greylisted_one_comes_back_along_the_same_path() -> None:
+    assert _settle(Verdict.DEFERRED, reason=Reason.SOFT_GREYLIST).sticky_ip_id == 7
+
+
+def test_a_rerouted_one_goes_at_once_does_not_count_and_avoids_the_path() -> None:
+    settled = _settle(Verdict.REROUTED, _claim(avoid_ip_ids=[3]))
+    assert (settled.reroute, settled.attempts, settled.avoid_ip_ids, settled.due_at) == (True, 0, (3, 7), None)
+
+
+@pytest.mark.parametrize("room", [Room(0, True), Room(5, False)])
+def test_without_another_path_or_budget_a_reroute_counts_and_waits(room: Room) -> None:
+    settled = _settle(Verdict.REROUTED, room=room)
+    assert (settled.reroute, settled.attempts, settled.attempt.verdict) == (False, 1, Verdict.DEFERRED)
+    assert settled.due_at is not None
+
+
+def test_at_most_three_paths_in_a_row() -> None:
+    assert _settle(Verdict.REROUTED, _claim(avoid_ip_ids=list(range(PATHS_IN_A_ROW - 2)))).reroute
+    assert not _settle(Verdict.REROUTED, _claim(avoid_ip_ids=list(range(PATHS_IN_A_ROW - 1)))).reroute
+
+
+def test_what_cannot_be_tried_before_it_expires_expires() -> None:
+    assert _settle(Verdict.DEFERRED, _claim(expires_at=NOW + timedelta(seconds=1), attempts=5)).final == "expired"
+
+
+def test_the_last_attempt_number_is_never_passed() -> None:
+    settled = _settle(Verdict.DEFERRED, _claim(tries=254))
+    assert settled.hold and settled.due_at is None
+
+
+@given(st.sampled_from(Verdict), st.integers(0, 254), st.integers(0, 60), st.lists(st.integers(1, 50), max_size=4), st.integers(0, 3), st.booleans(), st.floats(0, 1))
+def test_exactly_one_thing_becomes_of_every_delivery(verdict: Verdict, tries: int, attempts: int, avoided: list[int], others: int, budget: bool, jitter: float) -> None:
+    settled = _settle(verdict, _claim(tries=tries, attempts=attempts, avoid_ip_ids=avoided), Room(others, budget), jitter=jitter)
+    assert [bool(settled.final), settled.due_at is not None, settled.reroute, bool(settled.hold)].count(True) == 1
+    assert replace(settled) == settled
+
+
+def test_the_budget_allows_a_tenth_and_twenty() -> None:
+    budget, lane = Budget(), (1, 1)
+    for _ in range(200):
+        budget.count(lane, rerouted=False, now_s=0)
+    allowed = 0
+    while budget.left(lane, 0):
+        budget.count(lane, rerouted=True, now_s=0)
+        allowed += 1
+    assert allowed == FLOOR + 0.1 * (200 + allowed) // 1 or abs(allowed - (FLOOR + 0.1 * (200 + allowed))) <= 1
+    assert budget.left((2, 2), 0), "another lane has its own budget"
+    assert budget.left(lane, PERIOD_S + 1), "what is older than the period is forgotten"

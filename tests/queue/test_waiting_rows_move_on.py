@@ -1,0 +1,106 @@
+"""Promote and sort: what is due becomes ready, what expired ends, what is sorted finds its lane."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from delivery.queue import sort
+from delivery.queue.promote import let_go, promote_due
+from delivery.queue.wake import payload
+from tests.queue.house import House, connect, knows, rows
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def _due(**changed: object) -> None:
+    with connect() as raw:
+        for name, value in changed.items():
+            raw.execute(f"UPDATE delivery_waiting SET {name} = %s", [value])
+
+
+def test_a_due_row_becomes_ready_with_a_new_turn() -> None:
+    house, provider = House.build(), knows("gmail.com")
+    house.put(house.message("a@gmail.com", send_at=datetime.now(UTC) + timedelta(hours=1)))
+    house.put(house.message("b@gmail.com"))
+    with connect() as raw:
+        assert promote_due(raw) == frozenset()
+        _due(due_at=datetime.now(UTC))
+        assert promote_due(raw) == {(house.pool.id, provider.id)}
+    assert rows("SELECT recipient FROM delivery_ready ORDER BY tag") == [("b@gmail.com",), ("a@gmail.com",)]
+    assert rows("SELECT count(*) FROM delivery_waiting") == [(0,)]
+
+
+def test_an_expired_row_ends_visibly() -> None:
+    house = House.build()
+    knows("gmail.com")
+    house.put(house.message("a@gmail.com", send_at=datetime.now(UTC) + timedelta(hours=1)))
+    _due(due_at=datetime.now(UTC), expires_at=datetime.now(UTC) - timedelta(seconds=1))
+    with connect() as raw:
+        promote_due(raw)
+    assert rows("SELECT final, reason FROM delivery_delivery") == [("expired", "expired")]
+    assert rows("SELECT count(*) FROM delivery_ready") == [(0,)]
+
+
+def test_a_scheduled_row_of_an_unsorted_domain_is_sorted_when_it_is_due() -> None:
+    house = House.build()
+    house.put(house.message("a@new.example", send_at=datetime.now(UTC) + timedelta(hours=1)))
+    _due(due_at=datetime.now(UTC))
+    with connect() as raw:
+        promote_due(raw)
+        assert sort.unsorted_domains(raw) == ["new.example"]
+
+
+def test_a_held_row_goes_when_a_person_lets_it_go() -> None:
+    house = House.build()
+    knows("gmail.com")
+    message = house.message("a@gmail.com", hold="looks odd")
+    house.put(message)
+    with connect() as raw:
+        promote_due(raw)
+        assert rows("SELECT count(*) FROM delivery_ready") == [(0,)]
+        assert let_go(raw, [message.deliveries[0].id]) == 1
+        promote_due(raw)
+    assert rows("SELECT count(*) FROM delivery_ready") == [(1,)]
+
+
+def test_domains_of_one_mx_set_share_a_lane_once_they_are_sorted() -> None:
+    house = House.build()
+    house.put(*[house.message(f"a@{name}.example") for name in ("one", "two", "two")])
+    with connect() as raw:
+        assert sort.unsorted_domains(raw) == ["one.example", "two.example"]
+        found = [sort.Sorted(f"{name}.example", "mx:host.example", ((10, "mx.host.example"),), 300) for name in ("one", "two")]
+        providers = sort.remember(raw, found)
+        assert len(set(providers.values())) == 1
+        (lane,) = sort.move_sorted(raw, providers)
+    assert rows("SELECT count(*) FROM delivery_ready WHERE pool_id = %s AND provider_id = %s", *lane) == [(3,)]
+    assert rows("SELECT is_tail FROM pools_provider") == [(True,)]
+
+
+def test_a_domain_that_takes_no_mail_ends_its_deliveries() -> None:
+    house = House.build()
+    house.put(house.message("a@null.example"), house.message("b@other.example"))
+    with connect() as raw:
+        assert sort.end(raw, "null.example", "hard.invalid_domain", "null.example takes no mail") == 1
+    assert rows("SELECT recipient, final, reply FROM delivery_delivery WHERE final IS NOT NULL") == [
+        ("a@null.example", "bounced", "null.example takes no mail"),
+    ]
+    assert rows("SELECT recipient FROM delivery_waiting") == [("b@other.example",)]
+
+
+def test_a_domain_whose_dns_is_silent_is_asked_again_later() -> None:
+    house = House.build()
+    house.put(house.message("a@silent.example"))
+    with connect() as raw:
+        assert sort.postpone(raw, "silent.example", "its DNS does not answer", 0) == 1
+        assert sort.unsorted_domains(raw) == []
+        promote_due(raw)
+        assert sort.unsorted_domains(raw) == ["silent.example"]
+
+
+@pytest.mark.parametrize(
+    ("lanes", "sorting", "said"),
+    [([(1, 2)], False, "1:2"), ([(1, 2)], True, "1:2,sort"), ([], True, "sort"), ([(n, n) for n in range(500)], True, "*,sort"), ([], False, "")],
+)
+def test_a_wake_up_names_lanes_until_there_are_too_many(lanes: list[tuple[int, int]], sorting: bool, said: str) -> None:
+    assert payload(lanes, sorting) == said
+    assert len(payload([(10**18, 10**18)] * 190, True)) < 8000
