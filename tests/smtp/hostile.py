@@ -146,6 +146,8 @@ class Peer:
         self._server.shutdown(socket.SHUT_RDWR)
         self._acceptor.join(5)
         self._server.close()
+        for thread in self._threads:
+            thread.join(0.5)  # a script sees its own end first: most end when our side has closed
         for line in self._open:
             line.cut()
         for thread in self._threads:
