@@ -192,7 +192,7 @@ def _as_problem(exc: Exception) -> ApiProblem | None:
     if isinstance(exc, ApiProblem):
         return exc
     if isinstance(exc, OperationalError | InterfaceError | psycopg.OperationalError | psycopg.InterfaceError):
-        log.warning("database does not answer: %s", type(exc.__cause__ or exc).__name__)
+        log.warning("database does not answer: %s: %s", type(exc.__cause__ or exc).__name__, str(exc).split("\n")[0][:200])
         return unavailable("The database does not answer. Nothing was accepted; send the same request again.")
     if isinstance(exc, DatabaseError | psycopg.Error):
         return None

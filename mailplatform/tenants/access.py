@@ -62,8 +62,8 @@ class HasScope(BasePermission):
 class TenantView(APIView):
     """A view of the tenant's API. `scope` is what its key needs; `scopes` overrides it by method."""
 
-    authentication_classes: ClassVar[list[Any]] = [BearerKey]
-    permission_classes: ClassVar[list[Any]] = [HasScope]
+    authentication_classes = (BearerKey,)
+    permission_classes = (HasScope,)
     content_negotiation_class = PlainNegotiation
     scope: ClassVar[str]
     scopes: ClassVar[dict[str, str]] = {}
@@ -71,7 +71,7 @@ class TenantView(APIView):
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
         """The view, saying who may come in as the console's pages do."""
-        view = super().as_view(**initkwargs)
+        view: Any = super().as_view(**initkwargs)
         view.declared_permission = f"key: {cls.scope}"
         return view
 

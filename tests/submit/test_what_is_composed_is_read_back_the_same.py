@@ -3,8 +3,10 @@
 import re
 from datetime import UTC, datetime
 from email import message_from_bytes
+from email.header import decode_header, make_header
 from email.message import EmailMessage
 from email.policy import default
+from email.utils import getaddresses
 from uuid import UUID
 
 from hypothesis import given, settings
@@ -60,6 +62,12 @@ def content(part: EmailMessage) -> str:
     return part.get_payload(decode=True).decode("utf-8").replace("\r\n", "\n").removesuffix("\n")  # type: ignore[union-attr]
 
 
+def named(mime: bytes, field: str) -> list[tuple[str, str]]:
+    """Addresses by the library's older parser: the newer one keeps the space between encoded words in a name (RFC 2047 §6.2 says not to)."""
+    value = str(message_from_bytes(mime)[field])
+    return [(str(make_header(decode_header(name))), addr) for name, addr in getaddresses([re.sub("\r?\n", "", value)])]
+
+
 @given(one_line)
 def test_any_subject_survives(subject: str) -> None:
     parsed = read(compose(submission(subject=subject), ID, AT))
@@ -70,11 +78,10 @@ def test_any_subject_survives(subject: str) -> None:
 @settings(max_examples=60)
 def test_any_name_survives(name: str, other: str) -> None:
     to = (Address("a", "gmail.com", name), Address("b", "gmail.com", other))
-    parsed = read(compose(submission(sender=Address("news", "acme.example", name), to=to), ID, AT))
-    # The judge makes one space of several, whichever they are, so names are compared by their words.
-    assert [(each.display_name.split(), each.addr_spec) for each in parsed["from"].addresses] == [(name.split(), "news@acme.example")]
-    found = [(each.display_name.split(), each.addr_spec) for each in parsed["to"].addresses]
-    assert found == [(name.split(), "a@gmail.com"), (other.split(), "b@gmail.com")]
+    composed = compose(submission(sender=Address("news", "acme.example", name), to=to), ID, AT)
+    fit_for_smtp(composed)
+    assert named(composed.mime, "from") == [(name, "news@acme.example")]
+    assert named(composed.mime, "to") == [(name, "a@gmail.com"), (other, "b@gmail.com")]
 
 
 @given(texts)
