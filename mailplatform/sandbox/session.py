@@ -378,13 +378,17 @@ class Session(asyncio.Protocol):
             secured = await self.loop.start_tls(self.transport, self, context, server_side=True, ssl_handshake_timeout=20)
         except (OSError, ssl.SSLError, asyncio.CancelledError):
             secured = None
-        if secured is None:
+        tls = secured.get_extra_info("ssl_object") if secured is not None else None
+        # A connection that is cut while it shakes hands may end start_tls as if all were well, and then nobody says
+        # connection_lost: without a version there was no handshake.
+        if secured is None or tls is None or tls.version() is None or self.closing:
             self.provider.counts["handshakes failed"] += 1
             self._cut()
+            self.idle.cancel()
+            self.world.closed(self)
             return
         self.transport = secured
-        tls = secured.get_extra_info("ssl_object")
-        self.tls = f"{tls.version()} {tls.cipher()[0]}" if tls is not None else "TLS"
+        self.tls = f"{tls.version()} {tls.cipher()[0]}"
         self.provider.counts["handshakes"] += 1
         self.ehlo = ""  # RFC 3207 §4.2: the client says EHLO again
         self.waiting = False

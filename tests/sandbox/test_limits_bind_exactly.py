@@ -1,5 +1,6 @@
 """Limits bind at their number, not one before and not one after, and each time they bind is counted."""
 
+import socket
 import time
 
 import pytest
@@ -8,7 +9,7 @@ from mailplatform.sandbox.aside import Aside
 from mailplatform.sandbox.habits import load
 from mailplatform.sandbox.reputation import Reputation
 
-from .correspondent import Client, deliver, eventually, get, post
+from .correspondent import Client, deliver, eventually, first_mx, get, post, values
 
 
 def violations(world: Aside, provider: str) -> dict[str, int]:
@@ -202,3 +203,21 @@ def test_only_json_from_this_machine_steers(world: Aside) -> None:
     assert post(world, order, content_type="text/plain")[0] == 415
     assert post(world, order, Host="evil.example")[0] == 421
     assert get(world, "/api/state")["dns"] == "ok"
+
+
+def test_a_connection_cut_while_it_shakes_hands_gives_its_slot_back(world: Aside) -> None:
+    (address,) = values(world, first_mx(world, "gmail.com"), "A")
+    with socket.create_connection((address, world.smtp_port), 5, source_address=("127.10.1.1", 0)) as plain:
+        reader = plain.makefile("rb")
+        reader.readline()
+        plain.sendall(b"EHLO mta\r\n")
+        while reader.readline()[3:4] == b"-":
+            pass
+        plain.sendall(b"STARTTLS\r\n")
+        assert reader.readline().startswith(b"220")
+        plain.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")  # half a ClientHello
+        time.sleep(0.1)
+        post(world, {"action": "outage", "provider": "gmail", "mode": "busy"})
+    eventually(lambda: get(world, "/api/state")["providers"]["gmail"]["open"] == {})
+    counts = get(world, "/api/counts")
+    assert (counts.get("handshakes", 0), counts["handshakes failed"]) == (0, 1)
