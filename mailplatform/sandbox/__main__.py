@@ -5,9 +5,9 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
+from .loop import new_loop
 from .world import World
 
 
@@ -32,21 +32,12 @@ async def _run(arguments: argparse.Namespace) -> None:
     await world.stop()
 
 
-def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's, where it is installed."""
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
-
-
 def main() -> int:
     """Run until SIGINT or SIGTERM."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     arguments = _arguments()
     try:
-        with asyncio.Runner(loop_factory=_fast_loop()) as runner:
+        with asyncio.Runner(loop_factory=new_loop) as runner:
             runner.run(_run(arguments))
     except OSError as error:
         print(f"The sandbox cannot start: {error}. Is another one running on these ports?", file=sys.stderr)

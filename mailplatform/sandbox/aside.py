@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from .loop import new_loop
 from .web import Request
 from .world import World
 
@@ -47,7 +48,7 @@ class Aside:
 @contextmanager
 def running(data: Path | str, **options: Any) -> Iterator[Aside]:
     """A started world; stopped at the end."""
-    loop = asyncio.new_event_loop()
+    loop = new_loop()
     thread = threading.Thread(target=loop.run_forever, name="sandbox", daemon=True)
     thread.start()
     world = World(data, **options)
