@@ -17,3 +17,6 @@ urlpatterns = [
     path("", include("monitoring.urls")),
     path("", include("delivery.urls")),
 ]
+
+handler400 = "mailplatform.shell.rest.bad_request"
+handler500 = "mailplatform.shell.rest.server_error"

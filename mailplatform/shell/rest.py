@@ -17,11 +17,12 @@ from typing import Any
 import orjson
 import psycopg
 from django.conf import settings
-from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import DisallowedHost, PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.signals import got_request_exception
 from django.db import Error as DatabaseError
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -73,7 +74,10 @@ class JsonParser(BaseParser):
     media_type = "application/json"
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
-        raw = stream.read(settings.MAX_REQUEST_BYTES + 1)
+        try:
+            raw = stream.read(settings.MAX_REQUEST_BYTES + 1)
+        except UnreadablePostError:
+            raise invalid([Problem("body", "The connection ended before the body did.")], status=400) from None
         if len(raw) > settings.MAX_REQUEST_BYTES:
             raise too_large()
         if parser_context is not None:
@@ -227,3 +231,18 @@ def of_status(status: int, detail: str = "", headers: Mapping[str, str] | None =
 def problem_response(problem: ApiProblem) -> HttpResponse:
     """The same outside of Django REST framework: unknown addresses below /api/, refused hosts, surprises in middleware."""
     return HttpResponse(orjson.dumps(body_of(problem)), status=problem.status_code, headers=problem.headers, content_type=PROBLEM_TYPE)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler400: a host that is not ours and the like, refused before any view."""
+    if not request.path.startswith("/api/"):
+        return defaults.bad_request(request, exception)
+    bad = Problem("Host", "This host name is not served here.") if isinstance(exception, DisallowedHost) else Problem("request", "It is malformed.")
+    return problem_response(invalid([bad], status=400))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's handler500: surprises outside of the API's views; the database among them, when a session needed it."""
+    if not request.path.startswith("/api/"):
+        return defaults.server_error(request)
+    return problem_response(of_status(500, "It was logged. Nothing was accepted."))

@@ -1,14 +1,19 @@
 """A 202 means rows: one message, one body, one delivery a recipient, each delivery in exactly one queue table."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+import orjson
+import pytest
 from django.test import Client
+from pytest_django.live_server_helper import LiveServer
 
 from delivery.models import Body, Delivery, Message, Ready, Suppression, Waiting
 from mailplatform.shell.clock import now
 from mailplatform.tenants.models import Tenant
 from pools.models import DomainProvider, Provider
-from tests.api.world import Sender
+from tests.api.http import post
+from tests.api.world import Sender, make_sender
 
 
 def test_each_recipient_is_a_delivery_of_one_body(client: Client, acme: Sender) -> None:
@@ -67,3 +72,15 @@ def test_a_batch_is_stored_whole(client: Client, acme: Sender) -> None:
     assert answer.status_code == 202
     assert [each["deliveries"][0]["to"] for each in answer.json()["messages"]] == [f"u{n}@gmail.com" for n in range(20)]
     assert Message.objects.count() == Delivery.objects.count() == Body.objects.count() == 20
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_daily_cap_holds_however_many_ask_at_once(live_server: LiveServer) -> None:
+    sender = make_sender("capped")
+    Tenant.objects.filter(pk=sender.tenant.pk).update(daily_cap=10)
+    body = orjson.dumps(sender.message(to=["a@gmail.com", "b@gmail.com", "c@gmail.com"]))
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda _: post(live_server.url, sender, "messages", body), range(8)))
+    assert sorted(status for status, _, _ in answers) == [202] * 3 + [429] * 5
+    assert Delivery.objects.count() == 9
+    assert all(int(headers["Retry-After"]) > 0 for status, _, headers in answers if status == 429)

@@ -241,6 +241,7 @@ CASES: dict[str, Bad] = {
     "wrong Accept": Bad("Accept", 406, extra={"HTTP_ACCEPT": "text/html"}),
     "wrong method": Bad("method", 405, method="PUT"),
     "no such address": Bad("path", 404, path="mesages"),
+    "another host": Bad("Host", 400, extra={"HTTP_HOST": "elsewhere.example"}),
     "idempotency key empty": Bad("Idempotency-Key", 400, extra={"HTTP_IDEMPOTENCY_KEY": ""}),
     "idempotency key too long": Bad("Idempotency-Key", 400, extra={"HTTP_IDEMPOTENCY_KEY": "a" * 256}),
     "idempotency key beyond ASCII": Bad("Idempotency-Key", 400, extra={"HTTP_IDEMPOTENCY_KEY": "ä"}),

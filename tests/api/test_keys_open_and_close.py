@@ -21,7 +21,7 @@ def test_only_a_hash_is_kept(acme: Sender) -> None:
 
 
 def test_two_keys_work_while_one_replaces_the_other(client: Client, acme: Sender) -> None:
-    row, plain = keys.make_key(acme.tenant, "next")
+    _, plain = keys.make_key(acme.tenant, "next")
     assert acme.send(client).status_code == 202
     assert acme.post(client, "messages", acme.message(), HTTP_AUTHORIZATION=f"Bearer {plain}").status_code == 202
     keys.revoke(acme.row)
