@@ -4,6 +4,7 @@
 seconds of the engine's monotonic clock and come in as arguments. Never: opens connections, asks the database.
 """
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from pools.learned import Learned, apply, from_json, limits_now, recover
@@ -17,6 +18,7 @@ CLAIM_AHEAD_S = 0.5
 LOAD_WEIGHT = 20.0
 MS_A_POINT = 2.0
 FIRST_RATE_PER_S = 20.0
+SITES_REMEMBERED = 1000
 PATH_SCOPES = (ActionScope.PATH, ActionScope.IP, ActionScope.NETBLOCK)
 
 
@@ -30,7 +32,6 @@ class Path:
     limits: Profile  # what holds now: the profile, with what was learned on top
     slots: Slots
     rates: list[Gcra]
-    connection_rate: Gcra | None
     learned: Learned = field(default_factory=Learned)
     reputation: float = 100.0
     paused: bool = False
@@ -41,13 +42,13 @@ class Path:
     in_hand: int = 0
     sent_per_s: float = FIRST_RATE_PER_S
     changed: bool = False
+    _connects: dict[Hashable, Gcra] = field(default_factory=dict)
     _window_start_s: float = 0.0
     _window_sent: int = 0
 
     @classmethod
     def new(cls, ip_id: int, provider_id: int, profile: Profile) -> "Path":
-        rate = profile.connection_rate
-        return cls(ip_id, provider_id, profile, profile, Slots(profile.connections), [Gcra(one) for one in profile.message_rates], Gcra(rate) if rate else None)
+        return cls(ip_id, provider_id, profile, profile, Slots(profile.connections), [Gcra(one) for one in profile.message_rates])
 
     # -- what it may do ---------------------------------------------------------------------------------------------
 
@@ -82,6 +83,21 @@ class Path:
     def spend(self, now_s: float) -> None:
         for rate in self.rates:
             rate.spend(now_s)
+
+    def connect_at_s(self, site: Hashable, now_s: float) -> float:
+        """When a new connection to a site of this provider may be opened; it is counted as opened then.
+
+        The published connection rates are per MX site (KumoMTA's max_connection_rate): a provider that gives every customer an MX name
+        of its own, as Microsoft 365 does, has a site for each; its number of connections is pooled all the same.
+        """
+        if self.limits.connection_rate is None:
+            return now_s
+        if len(self._connects) > SITES_REMEMBERED:
+            self._connects.clear()
+        rate = self._connects.setdefault(site, Gcra(self.limits.connection_rate))
+        at_s = rate.earliest(now_s)
+        rate.spend(now_s)
+        return at_s
 
     # -- what others say of it ----------------------------------------------------------------------------------------
 

@@ -94,7 +94,8 @@ class Worker:
             await self._hang_up()
         if self.session:
             return True
-        await self._wait_for_connection_rate()
+        now = time.monotonic()
+        await asyncio.sleep(self.path.connect_at_s(self.outbox.site, now) - now)
         started = time.monotonic()
         try:
             async with self.engine.connecting:
@@ -105,14 +106,6 @@ class Worker:
             return False
         self._connect_ms = round((time.monotonic() - started) * 1000)
         return True
-
-    async def _wait_for_connection_rate(self) -> None:
-        if rate := self.path.connection_rate:
-            now = time.monotonic()
-            wait_s = rate.earliest(now) - now
-            rate.spend(now)
-            if wait_s > 0:
-                await asyncio.sleep(wait_s)
 
     async def _connect(self) -> Session:
         """MX hosts in order of preference, each host's addresses in turn; the first that greets wins (RFC 5321 §5.1)."""

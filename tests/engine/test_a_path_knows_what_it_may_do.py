@@ -1,5 +1,7 @@
 """Path: circuit, room, score, learned limits; time comes in."""
 
+from itertools import pairwise
+
 import pytest
 
 from delivery.engine.path import CIRCUIT_OPENS_AT, LAST_PROBE_S, Path
@@ -80,7 +82,7 @@ def test_a_response_rule_halves_connections_at_once_and_gives_them_back_in_steps
         path.recover(minute * 60, WALL + minute * 60)
         seen.append(path.slots.limit)
     assert seen == sorted(seen) and seen[-1] == 8
-    assert max(after - before for before, after in zip(seen, seen[1:], strict=False)) == 1
+    assert max(after - before for before, after in pairwise(seen)) == 1
 
 
 def test_a_suspension_closes_the_path_until_its_end() -> None:

@@ -23,7 +23,8 @@ def _attempts(count: int) -> list[UUID]:
 
 
 def _answer(attempt: UUID) -> Settled:
-    row = AttemptRow(attempt, 5, 1, 1, 1, datetime.now(UTC), "delivered", "accepted", "none", "body", reply="250 ok \u2713", timings={"body": 1}, why={"score": 9})
+    said = {"reply": "250 ok \u2713", "timings": {"body": 1}, "why": {"score": 9}}
+    row = AttemptRow(attempt, 5, 1, 1, 1, datetime.now(UTC), "delivered", "accepted", "none", "body", **said)  # type: ignore[arg-type]
     return Settled(row, 1, 1, 0, "a@b.example", 0, final="delivered")
 
 
@@ -36,7 +37,7 @@ def test_answers_come_back_as_they_were_written(tmp_path: Path) -> None:
     journal.answer(_answer(first))
     found = read(journal.path)
     assert [one.attempt.id for one in found.answers] == [first]
-    assert found.answers[0] == _answer(first) or found.answers[0].attempt.reply == "250 ok \u2713"
+    assert (found.answers[0].final, found.answers[0].attempt.reply) == ("delivered", "250 ok \u2713")
     assert found.begun == {delivery_of(second), delivery_of(third)}
     assert found.unknowable == {delivery_of(second)}
 
@@ -97,6 +98,7 @@ def test_a_replay_records_answers_once_and_the_rest_goes_back(tmp_path: Path) ->
             replayed = replay(raw, journal.path)
             evict(raw, number, replayed.begun)
         assert rows("SELECT recipient FROM delivery_delivery WHERE final = 'delivered'") == [("answered@gmail.com",)]
-        assert set(rows("SELECT recipient, crashes, tries FROM delivery_ready")) == {("dotted@gmail.com", 1, 1), ("begun@gmail.com", 1, 1), ("waiting@gmail.com", 0, 0)}
+        begun = {("dotted@gmail.com", 1, 1), ("begun@gmail.com", 1, 1)}
+        assert set(rows("SELECT recipient, crashes, tries FROM delivery_ready")) == begun | {("waiting@gmail.com", 0, 0)}
         assert rows("SELECT delivered FROM pools_pathminute") == [(1,)]
         assert rows("SELECT count(*) FROM delivery_claimed") == [(0,)]

@@ -14,14 +14,21 @@ import pytest
 from tests.flow.platform import Client, Platform, wait_until
 
 DOMAINS = 200
+BUSIEST = "SELECT e.id, e.pid FROM delivery_engine e JOIN delivery_claimed c ON c.engine_id = e.id GROUP BY 1, 2 ORDER BY count(*) DESC LIMIT 1"
+QUEUED = "SELECT (SELECT count(*) FROM delivery_ready) + (SELECT count(*) FROM delivery_waiting) + (SELECT count(*) FROM delivery_claimed)"
+HISTORY = """
+    SELECT d.id, d.recipient, d.final, d.reason, d.reply,
+           (SELECT json_agg(json_build_object('engine', a.engine_id, 'verdict', a.verdict, 'reply', a.reply))
+              FROM delivery_attempt a WHERE a.id BETWEEN d.id AND (left(d.id::text, 34) || 'ff')::uuid)
+      FROM delivery_delivery d WHERE d.id = %s
+"""
 
 
 def _submit(client: Client, sender: str, count: int, accepted: list[str], run: str) -> None:
     for start in range(0, count, 100):
         numbers = range(start, min(start + 100, count))
-        batch = [
-            {"from": sender, "to": f"user{n}@{run}-{n % DOMAINS}.example", "subject": f"{run} {n}", "text": "Hello " * 100, "stream": "notification"} for n in numbers
-        ]
+        common = {"from": sender, "text": "Hello " * 100, "stream": "notification"}
+        batch = [{**common, "to": f"user{n}@{run}-{n % DOMAINS}.example", "subject": f"{run} {n}"} for n in numbers]
         headers = {"Idempotency_Key": f"{run}-{start}"}
         deadline = time.monotonic() + 60
         while True:
@@ -39,12 +46,7 @@ def _submit(client: Client, sender: str, count: int, accepted: list[str], run: s
 
 def _kill_an_engine(platform: Platform, previous: set[int]) -> int:
     """Kill one that has work in its hands and is not one that was killed before."""
-    busy = wait_until(
-        lambda: platform.rows("SELECT e.id, e.pid FROM delivery_engine e JOIN delivery_claimed c ON c.engine_id = e.id GROUP BY 1, 2 ORDER BY count(*) DESC LIMIT 1"),
-        30,
-        "an engine had work in its hands",
-        every_s=0.01,
-    )
+    busy = wait_until(lambda: platform.rows(BUSIEST), 30, "an engine had work in its hands", every_s=0.01)
     engine, pid = busy[0]
     os.kill(pid, signal.SIGKILL)
     previous.add(engine)
@@ -52,7 +54,7 @@ def _kill_an_engine(platform: Platform, previous: set[int]) -> int:
 
 
 def _all_done(platform: Platform) -> bool:
-    return platform.rows("SELECT (SELECT count(*) FROM delivery_ready) + (SELECT count(*) FROM delivery_waiting) + (SELECT count(*) FROM delivery_claimed)") == [(0,)]
+    return platform.rows(QUEUED) == [(0,)]
 
 
 @pytest.mark.parametrize("count", [pytest.param(5000, id="5000")])
@@ -99,8 +101,4 @@ def _account_for(platform: Platform, accepted: list[str]) -> None:
 
 
 def _history(platform: Platform, delivery: str) -> object:
-    return platform.rows(
-        "SELECT d.id, d.recipient, d.final, d.reason, d.reply, (SELECT json_agg(json_build_object('engine', a.engine_id, 'verdict', a.verdict, 'reply', a.reply))"
-        " FROM delivery_attempt a WHERE a.id BETWEEN d.id AND (left(d.id::text, 34) || 'ff')::uuid) FROM delivery_delivery d WHERE d.id = %s",
-        delivery,
-    )
+    return platform.rows(HISTORY, delivery)

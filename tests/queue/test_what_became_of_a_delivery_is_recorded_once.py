@@ -31,6 +31,10 @@ def keep(engine_id: int, *all_settled: Settled) -> None:
         record(cursor, engine_id, all_settled, datetime.now(UTC))
 
 
+def _everything() -> list[object]:
+    return [rows(f"SELECT * FROM {table} ORDER BY 1") for table in ("delivery_attempt", "delivery_waiting", "pools_pathminute", "pools_streamminute")]
+
+
 def claimed(house: House, provider_id: int, engine_id: int) -> list[Claim]:
     return take(engine_id, [_bid(house, provider_id)])
 
@@ -55,9 +59,9 @@ def test_recording_twice_changes_nothing() -> None:
         due = datetime.now(UTC) + timedelta(minutes=5)
         batch = [settled(house, one, number), settled(house, two, number, "deferred", due_at=due, attempts=1)]
         keep(number, *batch)
-        before = [rows(f"SELECT * FROM {table} ORDER BY 1") for table in ("delivery_attempt", "delivery_waiting", "pools_pathminute", "pools_streamminute")]
+        before = _everything()
         keep(number, *batch)
-        assert before == [rows(f"SELECT * FROM {table} ORDER BY 1") for table in ("delivery_attempt", "delivery_waiting", "pools_pathminute", "pools_streamminute")]
+        assert before == _everything()
 
 
 def test_a_deferred_one_waits_until_it_is_due_and_counts() -> None:
