@@ -24,6 +24,7 @@ DEBUG = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 METRICS_TOKEN = env("METRICS_TOKEN", default="")  # empty: /metrics and the details of /readyz answer loopback only
+DRILLS_IN_LIVE = env.bool("DRILLS_IN_LIVE", default=False)  # drills break things on purpose; the sandbox always allows them
 
 # -- where mail goes ----------------------------------------------------------------------------------------------
 RESOLVER = env("RESOLVER", default="")  # host:port of a DNS server; empty: the machine's own resolvers

@@ -83,7 +83,7 @@ _BLANK: dict[str, Any] = dict.fromkeys(("accepted_ms", "delivered_ms", "final", 
 
 
 def allowed() -> bool:
-    return bool(settings.MAIL_MODE == "sandbox" or getattr(settings, "DRILLS_IN_LIVE", False))
+    return bool(settings.MAIL_MODE == "sandbox" or settings.DRILLS_IN_LIVE)
 
 
 def may_start_kill() -> bool:
