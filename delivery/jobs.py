@@ -22,14 +22,16 @@ def maintain() -> str:
     from delivery.history import day_partitions_sql
     from delivery.queue.fence import sweep
     from delivery.submit.idempotency import forget_old
+    from pools import allowances
 
     with connection.cursor() as cursor:
         for statement in day_partitions_sql(now().date() - timedelta(days=1), days=8):
             cursor.execute(statement)
     forgotten = forget_old()
-    with Connection.connect(settings.DATABASE_URL, autocommit=True) as plain:
+    with Connection.connect(settings.DATABASE_URL, autocommit=True) as plain, plain.cursor() as cursor:
         swept = sweep(plain)
-    return f"{forgotten} idempotency keys forgotten, {swept} claims of lost engines given back"
+        buckets = allowances.forget_old(cursor)
+    return f"{forgotten} idempotency keys and {buckets} allowance buckets forgotten, {swept} claims of lost engines given back"
 
 
 def _acknowledge(node: str, slot: int) -> None:

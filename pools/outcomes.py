@@ -37,6 +37,11 @@ class Reason(StrEnum):
     EXPIRED = "expired"
     UNDETERMINED = "undetermined"
 
+    SUPPRESSED_BOUNCE = "suppressed.bounce"  # never tried: the recipient is on the tenant's suppression list, and why
+    SUPPRESSED_COMPLAINT = "suppressed.complaint"
+    SUPPRESSED_UNSUBSCRIBE = "suppressed.unsubscribe"
+    SUPPRESSED_MANUAL = "suppressed.manual"
+
     HARD_INVALID_MAILBOX = "hard.invalid_mailbox"
     HARD_MAILBOX_DISABLED = "hard.mailbox_disabled"
     HARD_MAILBOX_INACTIVE = "hard.mailbox_inactive"
@@ -204,6 +209,7 @@ def _meanings() -> dict[Reason, tuple[Fault, Remedy]]:
         "accepted": (Fault.NONE, as_said),
         "expired": (theirs, as_said),
         "undetermined": (theirs, as_said),
+        "suppressed": (recipient, as_said),
         "hard": (recipient, as_said),
         "soft": (theirs, as_said),
         "rate_limited": (ours, reroute),

@@ -17,6 +17,7 @@ from uuid import UUID
 import structlog
 from psycopg import Connection, Error
 
+from delivery.engine.allowance import Want, ask, hand_back
 from delivery.engine.budget import Budget
 from delivery.engine.claimer import Claimer
 from delivery.engine.connections import Connections
@@ -82,7 +83,8 @@ class Engine:
         ticking = asyncio.create_task(self._tick())
         self.lease.start()
         self._set_world(await self.in_database(load_world, self.id, self.node, None))
-        work = (self._flush(), self._promote(), self._watch_world(), self.claimer.listen(), self.claimer.run(), self.recorder.run(), self.sorter.run())
+        own = (self._flush(), self._top_up(), self._promote(), self._watch_world())
+        work = (*own, self.claimer.listen(), self.claimer.run(), self.recorder.run(), self.sorter.run())
         loops = [ticking, *(asyncio.create_task(loop, name=loop.__qualname__) for loop in work)]
         ended = asyncio.create_task(self._ended.wait())
         try:
@@ -111,7 +113,16 @@ class Engine:
             await asyncio.sleep(0.02)
         if not self.connections.busy:
             await self.recorder.flushed()
+            await self.in_database(hand_back, self._unspent())
             await self.in_database(leave, self.id)
+
+    def _unspent(self) -> list[tuple[int, int, int, datetime, int]]:
+        return [
+            (path.ip_id, path.provider_id, window_s, bucket_start, amount)
+            for path in self.paths.values()
+            if path.allowance
+            for window_s, (bucket_start, amount) in path.allowance.unspent().items()
+        ]
 
     # -- loops --------------------------------------------------------------------------------------------------------
 
@@ -127,6 +138,29 @@ class Engine:
         while True:
             await self._loop.run_in_executor(None, self.journal.flush)
             await asyncio.sleep(0.05)
+
+    async def _top_up(self) -> None:
+        """Credit for capped paths that have something to send, before it is spent."""
+        while True:
+            await asyncio.sleep(0.05)
+            now = time.monotonic()
+            wanted = [path for path in self.paths.values() if path.allowance and now - path.wanted_at_s < 1.0]
+            wants = [
+                Want(path.ip_id, path.provider_id, window_s, path.allowance.windows[window_s].cap, amount)
+                for path in wanted
+                if path.allowance
+                for window_s, amount in path.allowance.wants(path.sent_per_s, now).items()
+            ]
+            if not wants or self.stopping:
+                continue
+            try:
+                for granted in await self.in_database(ask, wants):
+                    allowance = self.paths[granted.want.ip_id, granted.want.provider_id].allowance
+                    if allowance:
+                        allowance.take(granted, now)
+                self.claimer.room()
+            except Error as error:
+                log.warning("no_credit", error=str(error))
 
     async def _promote(self) -> None:
         """What is due becomes ready."""

@@ -7,6 +7,7 @@ seconds of the engine's monotonic clock and come in as arguments. Never: opens c
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
+from delivery.engine.allowance import Allowance
 from pools.learned import Learned, apply, from_json, limits_now, recover
 from pools.limits import Gcra, Slots
 from pools.outcomes import ActionScope, PathAction
@@ -32,6 +33,8 @@ class Path:
     limits: Profile  # what holds now: the profile, with what was learned on top
     slots: Slots
     rates: list[Gcra]
+    allowance: Allowance | None = None
+    wanted_at_s: float = float("-inf")  # when there was last something to claim for it
     learned: Learned = field(default_factory=Learned)
     reputation: float = 100.0
     paused: bool = False
@@ -48,7 +51,9 @@ class Path:
 
     @classmethod
     def new(cls, ip_id: int, provider_id: int, profile: Profile) -> "Path":
-        return cls(ip_id, provider_id, profile, profile, Slots(profile.connections), [Gcra(one) for one in profile.message_rates])
+        rates = [Gcra(one) for one in profile.message_rates]
+        allowance = Allowance.of(profile.per_hour, profile.per_day)
+        return cls(ip_id, provider_id, profile, profile, Slots(profile.connections), rates, allowance)
 
     # -- what it may do ---------------------------------------------------------------------------------------------
 
@@ -67,6 +72,7 @@ class Path:
 
     def room(self, now_s: float) -> int:
         """How many more deliveries to claim for it: what it sends in half a second, at least two a connection."""
+        self.wanted_at_s = now_s
         if not self.open(now_s):
             return 0
         if self.circuit_failures >= CIRCUIT_OPENS_AT:
@@ -74,15 +80,21 @@ class Path:
         ahead = max(2 * self.limits.connections, int(self.sent_per_s * CLAIM_AHEAD_S))
         for rate in self.rates:
             ahead = min(ahead, max(1, int(CLAIM_AHEAD_S / rate.rate.spacing_s)))
+        if self.allowance:
+            ahead = min(ahead, self.allowance.left(now_s))
         return max(0, ahead - self.in_hand)
 
     def next_send_s(self, now_s: float) -> float:
         """When the rates let the next message go."""
         return max([now_s, *(rate.earliest(now_s) for rate in self.rates)])
 
-    def spend(self, now_s: float) -> None:
+    def spend(self, now_s: float) -> bool:
+        """One message is about to go. False: its hour or day is used up, and it must not."""
+        if self.allowance and not self.allowance.spend(now_s):
+            return False
         for rate in self.rates:
             rate.spend(now_s)
+        return True
 
     def connect_at_s(self, site: Hashable, now_s: float) -> float:
         """When a new connection to a site of this provider may be opened; it is counted as opened then.

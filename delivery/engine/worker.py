@@ -157,8 +157,10 @@ class Worker:
         reused = session.sent > 0
         size = len(head) + len(body)
         envelope = Envelope(engine.return_path(claim.id), claim.recipient, size, job.body.needs_8bit, job.body.needs_smtputf8)
+        if not self.path.spend(time.monotonic()):
+            engine.give_back([job])
+            return
         engine.journal.begun(attempt)
-        self.path.spend(time.monotonic())
         transcript = await session.send(envelope, head, body, lambda: self._may_write_dot(attempt))
         if transcript.failure is Failure.FENCED:
             engine.give_back([job])

@@ -1,0 +1,118 @@
+"""Allowance: how much a path may still send in the rolling hour and day, as credit in its owner's hands.
+
+Credit is reserved in the database before it is spent here (pools.allowances): no crash, race or clock makes a path exceed its cap; what a
+lost engine held stays used. It is valid for the bucket it was reserved in and no longer. One is spent for each RCPT that is
+written. Times are seconds of the engine's monotonic clock. Never: asks the database itself.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from psycopg import Connection
+
+from pools.allowances import credit_to_ask, give_back, reserve
+
+HOUR_S, DAY_S = 3600, 86_400
+ASK_AGAIN_S = 1.0  # after nothing was granted
+
+PATH_ID = """
+    INSERT INTO pools_path (ip_id, provider_id, state, score, why, learned, circuit_failures, open_connections, updated_at)
+    VALUES (%(ip)s, %(provider)s, 'open', 100, '', '{}', 0, 0, platform_now())
+    ON CONFLICT (ip_id, provider_id) DO UPDATE SET updated_at = pools_path.updated_at
+    RETURNING id
+"""
+
+
+@dataclass(slots=True)
+class Held:
+    """Credit of one window, in the bucket where it counts."""
+
+    cap: int
+    amount: int = 0
+    bucket_start: datetime | None = None
+    valid_until_s: float = 0.0
+    ask_at_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """One request for credit: a path's, for one window."""
+
+    ip_id: int
+    provider_id: int
+    window_s: int
+    cap: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    want: Want
+    amount: int
+    bucket_start: datetime
+    valid_s: float
+
+
+@dataclass(slots=True)
+class Allowance:
+    """A capped path's credit, by window. Without caps there is none of these."""
+
+    windows: dict[int, Held] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, per_hour: int | None, per_day: int | None) -> "Allowance | None":
+        caps = {HOUR_S: per_hour, DAY_S: per_day}
+        windows = {window_s: Held(cap) for window_s, cap in caps.items() if cap is not None}
+        return cls(windows) if windows else None
+
+    def left(self, now_s: float) -> int:
+        """How many may be sent now, by the window that has least."""
+        return min(held.amount if now_s < held.valid_until_s else 0 for held in self.windows.values())
+
+    def spend(self, now_s: float) -> bool:
+        """One RCPT is about to be written; False: it must not be."""
+        if self.left(now_s) < 1:
+            return False
+        for held in self.windows.values():
+            held.amount -= 1
+        return True
+
+    def wants(self, per_second: float, now_s: float) -> dict[int, int]:
+        """What to ask for now: where less than half of a request is left, or its bucket is over."""
+        asked = {window_s: credit_to_ask(per_second, held.cap) for window_s, held in self.windows.items()}
+        return {
+            window_s: asked[window_s]
+            for window_s, held in self.windows.items()
+            if now_s >= held.ask_at_s and (now_s >= held.valid_until_s or held.amount <= asked[window_s] // 2)
+        }
+
+    def take(self, granted: Granted, asked_s: float) -> None:
+        """Credit came; it is valid from when it was asked for. A new bucket's takes the place of an old one's."""
+        held = self.windows[granted.want.window_s]
+        same_bucket = held.bucket_start == granted.bucket_start
+        held.amount = granted.amount + (held.amount if same_bucket else 0)
+        held.bucket_start, held.valid_until_s = granted.bucket_start, asked_s + granted.valid_s
+        held.ask_at_s = asked_s + ASK_AGAIN_S if granted.amount == 0 else 0.0
+
+    def unspent(self) -> dict[int, tuple[datetime, int]]:
+        """What to return at a hand-over, by window."""
+        return {window_s: (held.bucket_start, held.amount) for window_s, held in self.windows.items() if held.amount and held.bucket_start}
+
+
+def ask(connection: Connection, wants: list[Want]) -> list[Granted]:
+    """Reserve; each is committed before it is returned."""
+    granted = []
+    with connection.cursor() as cursor:
+        for want in wants:
+            (path_id,) = cursor.execute(PATH_ID, {"ip": want.ip_id, "provider": want.provider_id}).fetchone() or (0,)
+            credit = reserve(cursor, path_id, want.window_s, want.cap, want.amount)
+            granted.append(Granted(want, int(credit), credit.bucket_start, credit.valid_s))
+    return granted
+
+
+def hand_back(connection: Connection, unspent: list[tuple[int, int, int, datetime, int]]) -> None:
+    """(ip, provider, window, bucket, amount): what was certainly not spent."""
+    with connection.cursor() as cursor:
+        for ip_id, provider_id, window_s, bucket_start, amount in unspent:
+            (path_id,) = cursor.execute(PATH_ID, {"ip": ip_id, "provider": provider_id}).fetchone() or (0,)
+            give_back(cursor, path_id, window_s, bucket_start, amount)
