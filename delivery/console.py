@@ -23,7 +23,7 @@ from delivery.queue.promote import PUT_BACK
 from delivery.search import Answer, Found, Question, id_in, search
 from mailplatform.shell.audit import record_request
 from mailplatform.shell.clock import now
-from mailplatform.shell.ids import message_of, time_ordered_id
+from mailplatform.shell.ids import time_ordered_id
 from mailplatform.shell.live import fragment
 from mailplatform.shell.navigation import Count, Group, register, register_search
 from mailplatform.shell.pages import action, page
@@ -135,7 +135,7 @@ def message_cancel(request: HttpRequest, some_id: UUID) -> HttpResponse:
     """Take what still waits of a message out of the queue, for good."""
     message, delivery = _found(request, some_id)
     with transaction.atomic(), connection.cursor() as cursor:
-        gone = cancel(cursor.connection.cursor(), message.tenant_id, message.pk, now(), str(request.user.email))
+        gone = cancel(cursor.connection.cursor(), message.tenant_id, message.pk, now(), str(getattr(request.user, "email", "")))
         if gone:
             sentence = f"Cancelled message {message.pk}: {len(gone)} of its recipients."
             record_request(request, "message cancelled", f"message {message.pk}", sentence, deliveries=len(gone))
@@ -158,7 +158,7 @@ def message_release(request: HttpRequest, some_id: UUID) -> HttpResponse:
         cursor.execute(PUT_BACK, {"ids": [delivery.pk], "why": [waits_for]})
         let_go = cursor.rowcount
         if let_go:
-            data = {"by": request.user.email}
+            data = {"by": getattr(request.user, "email", "")}
             Event.objects.create(id=time_ordered_id(), delivery_id=delivery.pk, tenant_id=message.tenant_id, kind=word, at=now(), data=data)
             record_request(request, f"delivery {word}", f"message {message.pk}", f"{button}: delivery {delivery.pk} to {delivery.recipient}.")
     if let_go:

@@ -6,7 +6,7 @@ scripts (shell.policy.as_mail_body). A body above SHOWN_BYTES is not parsed; its
 
 from dataclasses import dataclass
 from email import message_from_bytes, policy
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from uuid import UUID
 
 from delivery.models import Body
@@ -51,7 +51,7 @@ def content_of(body_id: UUID) -> Content | None:
     return Content(head, _text(plain), _text(html), tuple(_attachment(part) for part in parsed.iter_attachments()), len(mime))
 
 
-def _text(part: EmailMessage | None) -> str:
+def _text(part: MIMEPart | None) -> str:
     if part is None:
         return ""
     payload = part.get_payload(decode=True)
@@ -62,6 +62,6 @@ def _text(part: EmailMessage | None) -> str:
         return raw.decode("utf-8", "replace").replace("\x00", "")
 
 
-def _attachment(part: EmailMessage) -> Attachment:
+def _attachment(part: MIMEPart) -> Attachment:
     payload = part.get_payload(decode=True)
     return Attachment(part.get_filename() or "without a name", part.get_content_type(), len(payload) if isinstance(payload, bytes) else 0)

@@ -262,7 +262,9 @@ class Suppression(models.Model):
         MANUAL = "manual"
 
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="suppressions")
-    stream = models.ForeignKey(Stream, null=True, blank=True, on_delete=models.CASCADE, related_name="suppressions", help_text="Empty: all of the tenant's mail.")
+    stream = models.ForeignKey(
+        Stream, null=True, blank=True, on_delete=models.CASCADE, related_name="suppressions", help_text="Empty: all of the tenant's mail."
+    )
     address = models.TextField(help_text="In lower case.")
     reason = models.CharField(max_length=12, choices=Reason)
     detail = models.TextField(blank=True)

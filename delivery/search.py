@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db import connection
 
 from delivery.models import DeliveryState
-from delivery.whereabouts import UNSEEN, whereabouts
+from delivery.whereabouts import UNSEEN, Place, whereabouts
 from mailplatform.shell.ids import id_time_ms, message_of
 from mailplatform.shell.tables import Cursor
 from mailplatform.tenants.models import Tenant
@@ -131,14 +131,14 @@ def _by_message(question: Question, tenant_id: int | None, below: UUID | None, b
         "AND subject ILIKE %(subject)s" if question.subject else "",
         "AND tags @> ARRAY[%(tag)s]::text[]" if question.tag else "",
     ))  # fmt: skip
+    # Ids are in the same order as text, and PostgreSQL has no min(uuid).
     few = "" if question.state else "LIMIT %(n)s + 1"  # without a state each message has a row to show, but for the cursor's own
-    edge = "min(id)" if not backwards else "NULL::uuid"
     return f"""
         WITH recent AS MATERIALIZED (
             SELECT id, subject, tags FROM delivery_message m WHERE true {_and_tenant(tenant_id, "m")} {_and_family_cursor(below, backwards)}
              ORDER BY id {_direction(backwards)} LIMIT %(window)s),
              matched AS MATERIALIZED (SELECT id FROM recent WHERE true {matches} ORDER BY id {_direction(backwards)} {few}),
-             edge AS (SELECT CASE WHEN count(*) = %(window)s THEN {_edge(edge)} END AS looked_to FROM recent)
+             edge AS (SELECT CASE WHEN count(*) = %(window)s THEN {"NULL::uuid" if backwards else "min(id::text)::uuid"} END AS looked_to FROM recent)
         SELECT edge.looked_to, d.* FROM edge LEFT JOIN LATERAL (
             SELECT {_COLUMNS} FROM matched m CROSS JOIN LATERAL (
                 SELECT * FROM delivery_delivery d
@@ -146,11 +146,6 @@ def _by_message(question: Question, tenant_id: int | None, below: UUID | None, b
                  ORDER BY d.id {_direction(backwards)} LIMIT %(n)s) d
              ORDER BY d.id {_direction(backwards)} LIMIT %(n)s) d ON true
          ORDER BY d.id {_direction(backwards)}"""
-
-
-def _edge(edge: str) -> str:
-    # There is no min(uuid) before PostgreSQL 18's; the window is in order, so the text's minimum is the id's.
-    return "min(id::text)::uuid" if edge.startswith("min") else edge
 
 
 def _message_join(question: Question) -> str:
@@ -218,8 +213,8 @@ def _found(rows: Sequence[dict[str, Any]]) -> tuple[Found, ...]:
     return tuple(found)
 
 
-def _provider(row: dict[str, Any], live: dict[UUID, Any]) -> int | None:
-    return row["provider_id"] or (live[row["id"]].provider_id if row["id"] in live else None)
+def _provider(row: dict[str, Any], live: dict[UUID, Place]) -> int:
+    return row["provider_id"] or live.get(row["id"], UNSEEN).provider_id or 0
 
 
 def _messages(ids: set[UUID]) -> dict[UUID, tuple[str, int]]:

@@ -152,9 +152,9 @@ def tell(message: Message, delivery: Delivery) -> Story:
     attempts = list(Attempt.objects.filter(pk__gt=delivery.pk, pk__lte=UUID(int=delivery.pk.int | 0xFF)).order_by("-pk")[:ATTEMPTS_SHOWN])
     events = tuple(Event.objects.filter(delivery_id__in=[delivery.pk, message.pk]).order_by("id")[:EVENTS_SHOWN])
     place = whereabouts([delivery.pk]).get(delivery.pk, UNSEEN) if delivery.final is None else UNSEEN
-    provider_ids = {attempt.provider_id for attempt in attempts} | {delivery.provider_id or place.provider_id}
-    providers = dict(Provider.objects.filter(pk__in=provider_ids - {None}).values_list("id", "name"))
-    engine_ids = {attempt.engine_id for attempt in attempts} | {place.engine_id} - {None}
+    provider_ids = {attempt.provider_id for attempt in attempts} | {delivery.provider_id or place.provider_id or 0}
+    providers = dict(Provider.objects.filter(pk__in=provider_ids).values_list("id", "name"))
+    engine_ids = {attempt.engine_id for attempt in attempts} | {place.engine_id or 0}
     engines = {engine.pk: str(engine) for engine in Engine.objects.filter(pk__in=engine_ids).select_related("node")}
     return Story(
         message=message,

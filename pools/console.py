@@ -60,12 +60,12 @@ def ip_state(request: HttpRequest, pk: int) -> HttpResponse:
                 found.save(update_fields=["state"])
                 sentence = f"{found} is {wanted} now."
                 record_request(request, f"sending IP {wanted}", found, sentence)
-                offer_undo(request, "sending IP state", sentence, pk=pk, state=before, target=f"sending IP {found}")
+                offer_undo(request, "sending IP state", f"sending IP {found}", sentence, pk=pk, state=before)
     return redirect("ip", pk)
 
 
 @undoer("sending IP state")
-def _state_again(request: HttpRequest, *, pk: int, state: str, target: str) -> str:
+def _state_again(request: HttpRequest, *, pk: int, state: str) -> str:
     found = SendingIP.objects.get(pk=pk)
     found.state = state
     found.save(update_fields=["state"])

@@ -108,11 +108,9 @@ def ip_rows(ips: Iterable[SendingIP]) -> list[IpRow]:
 
 def path_rows(ip: SendingIP | None = None, provider: Provider | None = None) -> list[PathRow]:
     """The paths of an IP or to a provider, those that are limited first."""
-    paths = Path.objects.select_related("ip", "provider")
-    paths = paths.filter(ip=ip) if ip else paths.filter(provider=provider)
-    found = list(paths.order_by("score", "-updated_at")[:PATHS_SHOWN])
-    key = "ip_id" if ip else "provider_id"
-    hour = _traffic("ip_id, provider_id", key, [(ip or provider).pk] if ip or provider else [])
+    wanted = {"ip_id": ip.pk} if ip else {"provider_id": provider.pk} if provider else {}
+    found = list(Path.objects.select_related("ip", "provider").filter(**wanted).order_by("score", "-updated_at")[:PATHS_SHOWN])
+    hour = _traffic("ip_id, provider_id", next(iter(wanted), "ip_id"), list(wanted.values()))
     rows = [PathRow(path, path_state(path, now()), hour.get((path.ip_id, path.provider_id), Traffic()), learned_words(path.learned)) for path in found]
     return sorted(rows, key=lambda row: (row.state == "open", -row.traffic.attempted))
 

@@ -95,7 +95,10 @@ class Pool(models.Model):
     class Meta:
         ordering = ["name"]
         constraints = [
-            models.CheckConstraint(condition=Q(kind="shared", tenant__isnull=True) | (~Q(kind="shared") & Q(tenant__isnull=False)), name="only_shared_pools_have_no_tenant"),
+            models.CheckConstraint(
+                condition=Q(kind="shared", tenant__isnull=True) | (~Q(kind="shared") & Q(tenant__isnull=False)),
+                name="only_shared_pools_have_no_tenant",
+            ),
             models.CheckConstraint(condition=Q(fallback__isnull=True) | ~Q(fallback=F("id")), name="pool_is_not_its_own_fallback"),
         ]
 

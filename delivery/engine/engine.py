@@ -80,12 +80,12 @@ class Engine:
     # -- life ---------------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        ticking = asyncio.create_task(self._tick())
+        ticking = asyncio.create_task(self._tick(), name="_tick")
         self.lease.start()
         self._set_world(await self.in_database(load_world, self.id, self.node, None))
-        own = (self._flush(), self._top_up(), self._promote(), self._watch_world())
-        work = (*own, self.claimer.listen(), self.claimer.run(), self.recorder.run(), self.sorter.run())
-        loops = [ticking, *(asyncio.create_task(loop, name=loop.__qualname__) for loop in work)]
+        own = (self._flush, self._top_up, self._promote, self._watch_world)
+        work = (*own, self.claimer.listen, self.claimer.run, self.recorder.run, self.sorter.run)
+        loops = [ticking, *(asyncio.create_task(loop(), name=loop.__qualname__) for loop in work)]
         ended = asyncio.create_task(self._ended.wait())
         try:
             done, _ = await asyncio.wait([ended, *loops], timeout=self.setup.slice_s, return_when=asyncio.FIRST_COMPLETED)

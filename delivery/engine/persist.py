@@ -22,8 +22,8 @@ SAVE_STATE = "UPDATE delivery_engine SET state = %s WHERE id = %s"
 
 def save_paths(connection: Connection, paths: Sequence[Path], to_wall: Callable[[float], datetime]) -> None:
     """Keep what changed. Score and state are reputation's and the operator's words: never written here."""
-    rows = []
-    for path in paths:
+    rows: list[dict[str, Any]] = []
+    for path in sorted(paths, key=_in_lock_order):
         path.changed = False
         rows.append({
             "ip": path.ip_id,
@@ -36,9 +36,14 @@ def save_paths(connection: Connection, paths: Sequence[Path], to_wall: Callable[
         })  # fmt: skip
     if rows:
         with connection.transaction(), connection.cursor() as cursor:
-            cursor.executemany(SAVE_PATH, sorted(rows, key=lambda row: (row["ip"], row["provider"])))
+            cursor.executemany(SAVE_PATH, rows)
 
 
 def save_state(connection: Connection, engine_id: int, state: dict[str, Any]) -> None:
     """The counters of the moment, for the console."""
     connection.execute(SAVE_STATE, [Jsonb(state), engine_id])
+
+
+def _in_lock_order(path: Path) -> tuple[int, int]:
+    """Two engines that save the same paths, at a hand-over, never deadlock."""
+    return path.ip_id, path.provider_id

@@ -101,7 +101,7 @@ class World:
         return {ip: handicap for ip, handicap in self.pools.get(pool_id, {}).items() if ip in self.ips}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Row:
     """A provider row as the roll-up and the profile want it."""
 

@@ -101,7 +101,8 @@ def put(cursor: Cursor, messages: Sequence[NewMessage]) -> Placed:
     if not pending:
         return Placed(frozenset(), sorting=False)
     now, known = _known_domains(cursor, {delivery.domain for _, delivery in pending})
-    ready, waiting = [], []
+    ready: list[tuple[NewMessage, NewDelivery, int]] = []
+    waiting: list[tuple[NewMessage, NewDelivery, int | None, str, str, datetime | None]] = []
     for message, delivery in pending:
         provider_id = known.get(delivery.domain)
         if message.hold:

@@ -72,7 +72,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     class Meta:
         ordering = ["email"]
         constraints = [
-            models.CheckConstraint(condition=Q(role="tenant", tenant__isnull=False) | (~Q(role="tenant") & Q(tenant__isnull=True)), name="tenant_users_have_a_tenant"),
+            models.CheckConstraint(
+                condition=Q(role="tenant", tenant__isnull=False) | (~Q(role="tenant") & Q(tenant__isnull=True)),
+                name="tenant_users_have_a_tenant",
+            ),
             models.UniqueConstraint(Lower("email"), name="user_email_any_case"),
         ]
 
