@@ -41,12 +41,14 @@ def undoer(kind: str) -> Callable[[Undo], Undo]:
     return keep
 
 
-def offer_undo(request: HttpRequest, kind: str, sentence: str, **arguments: Any) -> None:
-    """Show the undo bar on the next page; arguments must be JSON."""
+def offer_undo(request: HttpRequest, kind: str, target: object, sentence: str, **arguments: Any) -> None:
+    """Show the undo bar on the next page. `target` is what the audit log will name; the arguments, which must be JSON, go to the undoer."""
     if kind not in _undoers:
         raise LookupError(f"nobody registered how to undo '{kind}'")
     until = now() + timedelta(seconds=UNDO_FOR_S)
-    request.session[_KEY] = {"id": secrets.token_urlsafe(12), "kind": kind, "sentence": sentence, "arguments": arguments, "until": until.isoformat()}
+    request.session[_KEY] = {
+        "id": secrets.token_urlsafe(12), "kind": kind, "target": str(target), "sentence": sentence, "arguments": arguments, "until": until.isoformat(),
+    }  # fmt: skip
 
 
 def open_offer(request: HttpRequest) -> Offer | None:
@@ -65,5 +67,5 @@ def take_back(request: HttpRequest, offer_id: str) -> str | None:
         return None
     kept = request.session.pop(_KEY)
     sentence = _undoers[kept["kind"]](request, **kept["arguments"])
-    record_request(request, f"{kept['kind']} undone", kept["arguments"].get("target", kept["kind"]), sentence, **kept["arguments"])
+    record_request(request, f"{kept['kind']} undone", kept["target"], sentence, arguments=kept["arguments"])
     return sentence

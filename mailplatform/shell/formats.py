@@ -23,8 +23,8 @@ class Figure:
 
 
 def number(value: float | int | None, digits: int = 0) -> str:
-    """1,234 or 1,234.5."""
-    return NOT_KNOWN if value is None else f"{value:,.{digits}f}"
+    """1,234 or 1,234.5. What is no number (it may come from JSON that others wrote) is not known."""
+    return f"{value:,.{digits}f}" if isinstance(value, int | float) else NOT_KNOWN
 
 
 def bounded(count: int | None, limit: int = 10_000) -> str:
@@ -118,6 +118,11 @@ def age(at: datetime | None, now: datetime) -> str:
     if -1 < seconds < 1:
         return "now"
     return duration(seconds) if seconds > 0 else f"in {duration(-seconds)}"
+
+
+def due(at: datetime | None, now: datetime) -> str:
+    """In how long, or now when it is past."""
+    return NOT_KNOWN if at is None else f"in {duration((at - now).total_seconds())}" if at > now else "now"
 
 
 def plural(count: int, one: str, many: str = "") -> str:

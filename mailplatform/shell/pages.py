@@ -54,6 +54,7 @@ def _guarded(view: View, permission: Permission, under: str, methods: tuple[str,
         return response
 
     guarded.declared_permission = permission  # type: ignore[attr-defined]
+    guarded.methods = methods  # type: ignore[attr-defined]
     return guarded
 
 

@@ -18,7 +18,7 @@ class PolicyMiddleware(CSPMiddleware):
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         if request.path_info.startswith(reverse("admin:index")) and not hasattr(response, "_csp_replace"):
-            response._csp_replace = _ADMIN  # type: ignore[union-attr]
+            response._csp_replace = _ADMIN  # type: ignore[attr-defined]
         return super().process_response(request, response)
 
 

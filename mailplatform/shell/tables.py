@@ -76,10 +76,17 @@ def keyset_page(request: HttpRequest, rows: QuerySet[Any], key: str = "id", size
     try:
         return newest_first(request, fetch, lambda row: getattr(row, key), size)
     except (ValueError, TypeError, OverflowError):
-        request.GET = request.GET.copy()
-        for name in ("below", "above"):
-            request.GET.pop(name, None)
-        return newest_first(request, fetch, lambda row: getattr(row, key), size)
+        return newest_first(_without_cursor(request), fetch, lambda row: getattr(row, key), size)
+
+
+def _without_cursor(request: HttpRequest) -> HttpRequest:
+    """The same question from its start: a cursor that is no key is as none."""
+    plain = HttpRequest()
+    kept = request.GET.copy()
+    for name in ("below", "above"):
+        kept.pop(name, None)
+    plain.GET = kept  # type: ignore[assignment]
+    return plain
 
 
 def named_page(request: HttpRequest, rows: QuerySet[Any], key: str = "name", size: int = PAGE_SIZE) -> Page[Any]:

@@ -10,7 +10,7 @@ from mailplatform.shell.audit import record_request
 from mailplatform.shell.confirm import offer_undo, undoer
 from mailplatform.shell.navigation import Group, register
 from mailplatform.shell.pages import action, page
-from mailplatform.shell.permissions import GRANTS, Permission
+from mailplatform.shell.permissions import Permission
 from mailplatform.shell.tables import keyset_page, named_page
 from mailplatform.tenants.figures import domains_of, keys_of, with_counts
 from mailplatform.tenants.models import SendingDomain, Tenant, User
@@ -54,12 +54,12 @@ def tenant_state(request: HttpRequest, name: str) -> HttpResponse:
                 found.save(update_fields=["state"])
                 sentence = f"{found} is {wanted} now. {PAUSED_MEANS[Tenant.State(wanted)]}"
                 record_request(request, f"tenant {wanted}", found, sentence)
-                offer_undo(request, "tenant state", sentence, name=name, state=before, target=f"tenant {found}")
+                offer_undo(request, "tenant state", f"tenant {found}", sentence, name=name, state=before)
     return redirect("tenant", name)
 
 
 @undoer("tenant state")
-def _state_again(request: HttpRequest, *, name: str, state: str, target: str) -> str:
+def _state_again(request: HttpRequest, *, name: str, state: str) -> str:
     found = Tenant.objects.get(name=name)
     found.state = state
     found.save(update_fields=["state"])
@@ -86,7 +86,7 @@ def people(request: HttpRequest) -> HttpResponse:
     with_factor = set(Authenticator.objects.filter(user__in=[user.pk for user in table.rows], type=Authenticator.Type.TOTP).values_list("user_id", flat=True))
     powerful = User.objects.filter(is_active=True, role__in=[User.Role.ADMINISTRATOR, User.Role.OPERATOR])
     bare = powerful.exclude(pk__in=Authenticator.objects.filter(type=Authenticator.Type.TOTP).values("user_id")).count()
-    roles = [(role, ROLE_WORDS[role], len(GRANTS[role])) for role in User.Role.values]
+    roles = [(role.value, ROLE_WORDS[role]) for role in User.Role]
     return render(request, "tenants/people.html", {"table": table, "with_factor": with_factor, "bare": bare, "roles": roles})
 
 
@@ -102,12 +102,12 @@ def person_active(request: HttpRequest, pk: int) -> HttpResponse:
         person.save(update_fields=["is_active"])
         sentence = f"{person.email} may {'sign in again' if wanted else 'no longer sign in'}."
         record_request(request, "person enabled" if wanted else "person disabled", person, sentence)
-        offer_undo(request, "person active", sentence, pk=person.pk, active=not wanted, target=f"user {person}")
+        offer_undo(request, "person active", f"user {person}", sentence, pk=person.pk, active=not wanted)
     return redirect("people")
 
 
 @undoer("person active")
-def _active_again(request: HttpRequest, *, pk: int, active: bool, target: str) -> str:
+def _active_again(request: HttpRequest, *, pk: int, active: bool) -> str:
     User.objects.filter(pk=pk).update(is_active=active)
     return f"{User.objects.get(pk=pk).email} may {'sign in again' if active else 'no longer sign in'}."
 

@@ -35,6 +35,11 @@
     });
   }
 
+  function inside(host) {
+    var style = getComputedStyle(host);
+    return Math.max(200, host.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight));
+  }
+
   function draw(host) {
     var old = drawn.get(host);
     if (old) old.destroy();
@@ -47,7 +52,7 @@
       var colour = colourOf(host, kindOf(s.look), s.look);
       return {
         label: s.name, stroke: colour, width: 1.75, points: { show: false }, spanGaps: false,
-        dash: s.dash === "dash" ? [6, 4] : s.dash === "dots" ? [1, 4] : undefined,
+        dash: data.stacked ? undefined : s.dash === "dash" ? [6, 4] : s.dash === "dots" ? [1, 4] : undefined,
         fill: data.stacked ? withAlpha(colour, 0.85) : s.filled ? withAlpha(colour, 0.2) : undefined,
         value: function (u, v, at, index) { return words(index === null || index === undefined ? null : rows[i][index], data); }
       };
@@ -55,7 +60,7 @@
     // A stack is drawn from the top down, so that each area covers the foot of the one above it.
     if (data.stacked) { series.reverse(); shown = shown.slice().reverse(); }
     var options = {
-      width: Math.max(200, host.clientWidth), height: data.height, tzDate: function (s) { return uPlot.tzDate(new Date(s * 1000), "Etc/UTC"); },
+      width: inside(host), height: data.height, tzDate: function (s) { return uPlot.tzDate(new Date(s * 1000), "Etc/UTC"); },
       cursor: { y: false, points: { size: 6 } }, legend: { live: true }, padding: [8, 8, 0, 0],
       scales: { y: { range: function (u, low, high) { return [Math.min(0, low || 0), high > 0 ? high * 1.08 : 1]; } } },
       axes: [

@@ -2,16 +2,19 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
-from django.contrib.staticfiles.testing import StaticLiveServerTestCase  # noqa: F401  (documents which server is stood in for)
 from django.test import Client
 
 from tests.console.world import World, make_world
 
-# Playwright's synchronous API runs a loop in this thread; Django's ORM is used beside it, never inside it.
-os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+@pytest.fixture(autouse=True)
+def quick_passwords(settings: Any) -> None:
+    """Five people a world: the real hasher would take most of the time of these tests."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture
@@ -20,7 +23,7 @@ def world(db: None) -> World:
 
 
 @pytest.fixture
-def as_role(world: World):
+def as_role(world: World) -> Callable[[str], Client]:
     """A signed-in client of a role."""
 
     def sign_in(role: str) -> Client:
@@ -39,6 +42,8 @@ def browser() -> Iterator[object]:
         pytest.skip("these need Chromium: apt-get install chromium")
     from playwright.sync_api import sync_playwright
 
+    # Playwright's synchronous API runs a loop in this thread; Django's ORM is used beside it, never inside it.
+    os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
     quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, args=quiet)

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -65,7 +66,9 @@ def test_pages_go_earlier_and_later_without_a_gap_or_a_repeat(as_role, world: Wo
 
 def test_nonsense_asks_nothing(as_role, world: World) -> None:
     client = as_role("viewer")
-    for query in ("?below=x", "?above='", "?state=nonsense", "?tenant=abc", "?tenant=99999999999999999999", "?subject=%00", "?recipient=%00@%00", "?recipient=a@" + "x" * 300):
+    cursors = ("?below=x", "?above='", "?below=" + "f" * 32)
+    values = ("?state=nonsense", "?tenant=abc", "?tenant=99999999999999999999", "?subject=%00", "?recipient=%00@%00", "?recipient=a@" + "x" * 300)
+    for query in (*cursors, *values):
         assert client.get(f"/messages/{query}").status_code == 200, query
     for url in ("/audit/?below=x", "/audit/?above=99999999999999999999", "/tenants/?below=x", "/domains/?below=zzz"):
         assert client.get(url).status_code == 200, url
@@ -81,3 +84,15 @@ def test_a_page_reads_a_fixed_number_of_times(as_role, world: World) -> None:
     with CaptureQueriesContext(connection) as more:
         client.get("/messages/")
     assert len(more) == len(few)
+
+
+def test_a_search_looks_through_a_window_and_says_how_far_it_looked(as_role, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("delivery.search.WINDOW", 5)
+    client, url, seen, pages = as_role("viewer"), "/messages/?subject=Old", [], 0
+    while url:
+        page = client.get(url).content.decode()
+        seen += ROW.findall(page)
+        further = re.search(r'href="(\?[^"]*below=[^"]+)">Look further back', page)
+        assert not further or "Looked back to" in page
+        url, pages = "/messages/" + further[1].replace("&amp;", "&") if further else "", pages + 1
+    assert seen == [f"/messages/{world.deliveries['expired']}/"] and pages >= 3

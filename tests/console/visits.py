@@ -29,7 +29,7 @@ def pages(world: World) -> list[str]:
         f"/messages/{some['delivered']}/content/", "/accounts/2fa/", "/accounts/password/change/", "/accounts/logout/", "/no-such-page/",
     ]  # fmt: skip
     fixed += [f"/messages/{id_}/" for id_ in some.values()] + [f"/messages/{some['deferred']}/now/"]
-    bare = [f"/{route}" for route, pattern in patterns() if "<" not in route and "(" not in route and _is_console(route, pattern)]
+    bare = [f"/{route}" for route, pattern in patterns() if "<" not in route and "(" not in route and route != "search/" and _is_console(route, pattern)]
     return sorted({*fixed, *bare})
 
 
@@ -37,4 +37,4 @@ def _is_console(route: str, pattern: URLPattern) -> bool:
     from mailplatform.shell.permissions import Permission
 
     declared = getattr(pattern.callback, "declared_permission", None)
-    return isinstance(declared, Permission) and not route.startswith(MACHINES) and "POST" != getattr(pattern.callback, "only_method", "")
+    return isinstance(declared, Permission) and not route.startswith(MACHINES) and "GET" in pattern.callback.methods

@@ -18,6 +18,7 @@ from pools.purposes import Purpose
 
 PASSWORD = "correct horse battery staple"
 REPLY = "250 2.6.0 <0193a5f2@harbourbank.example> [InternalId=4482911] Queued mail for delivery"
+NO_SUCH = "550 5.1.1 The email account that you tried to reach does not exist."
 HTML = '<html><body><h1 style="color:teal">Your sign-in code</h1><script>top.pwned = 1</script><img src="https://tracker.example/p.gif"></body></html>'
 MIME = (
     "From: Harbour Bank <codes@harbourbank.example>\r\nSubject: Your sign-in code\r\nMIME-Version: 1.0\r\n"
@@ -67,11 +68,13 @@ def add_message(
         submitted_by="hb_live_7Q", created_at=at, expires_at=at + timedelta(days=1),
     )  # fmt: skip
     ids = [delivery_id(id_, n) for n in range(1, len(recipients) + 1)]
-    for each, recipient in zip(ids, recipients, strict=True):
-        Delivery.objects.create(
+    Delivery.objects.bulk_create(
+        Delivery(
             id=each, tenant_id=world.tenants[tenant].pk, recipient=recipient, final=final, reply=reply, reason=reason,
             provider_id=world.providers[provider].pk if final and provider else None, done_at=at + timedelta(milliseconds=670) if final else None,
-        )  # fmt: skip
+        )
+        for each, recipient in zip(ids, recipients, strict=True)
+    )  # fmt: skip
     return ids
 
 
@@ -148,7 +151,8 @@ def _ways(world: World) -> None:
 
 def _one_of_each(world: World) -> None:
     made = world.deliveries
-    [made["delivered"]] = add_message(world, recipients=("orders@brightfield.example",), final="delivered", provider="microsoft", reply=REPLY, reason="accepted")
+    orders = ("orders@brightfield.example",)
+    [made["delivered"]] = add_message(world, recipients=orders, final="delivered", provider="microsoft", reply=REPLY, reason="accepted")
     add_attempt(
         world, made["delivered"], 1, "rerouted", "rate_limited.ip", "451 4.7.500 Server busy. Please try again later from [127.10.1.1]. (S77714)",
         rule="m-busy", timings={"envelope": 176}, ip=world.ips[4],
@@ -156,9 +160,9 @@ def _one_of_each(world: World) -> None:
     add_attempt(world, made["delivered"], 2, "delivered", "accepted", REPLY)
     [made["bounced"]] = add_message(
         world, "lumen", "Summer sale", ("nobody@gmail.com",), purpose=Purpose.MARKETING, age_s=300, final="bounced", reason="hard.invalid_mailbox",
-        reply="550 5.1.1 The email account that you tried to reach does not exist.",
+        reply=NO_SUCH,
     )  # fmt: skip
-    add_attempt(world, made["bounced"], 1, "suppressed", "hard.invalid_mailbox", "550 5.1.1 The email account that you tried to reach does not exist.", fault="recipient")
+    add_attempt(world, made["bounced"], 1, "suppressed", "hard.invalid_mailbox", NO_SUCH, fault="recipient")
     [made["cancelled"]] = add_message(world, "lumen", "Weekly letter", ("z@yahoo.com",), purpose=Purpose.MARKETING, age_s=400, final="cancelled", provider="")
     [made["suppressed"]] = add_message(world, subject="Statement", recipients=("gone@gmail.com",), age_s=500, final="suppressed", provider="")
     [made["expired"]] = add_message(world, subject="Old", recipients=("slow@small.example",), age_s=90_000, final="expired", reason="expired")
@@ -174,11 +178,11 @@ def _one_of_each(world: World) -> None:
     queue(Ready, world, made["queued"], recipient="q@gmail.com")
     [made["sending"]] = add_message(world, subject="Now", recipients=("s@gmail.com",), age_s=2)
     queue(Claimed, world, made["sending"], engine_id=world.engine.pk if world.engine else 1, claimed_at=now())
-    many = add_message(world, "lumen", "To a few", tuple(f"r{n}@gmail.com" for n in range(30)), purpose=Purpose.NOTIFICATION, age_s=700, final="delivered", reply="250 OK")
+    few = tuple(f"r{n}@gmail.com" for n in range(30))
+    many = add_message(world, "lumen", "To a few", few, purpose=Purpose.NOTIFICATION, age_s=700, final="delivered", reply="250 OK")
     made["many"] = many[0]
-    Event.objects.create(
-        id=time_ordered_id(), delivery_id=made["delivered"], tenant_id=world.tenants["harbour"].pk, kind="complaint", at=now(), data={"sentence": "by feedback loop"},
-    )  # fmt: skip
+    told = {"tenant_id": world.tenants["harbour"].pk, "kind": "complaint", "at": now(), "data": {"sentence": "by feedback loop"}}
+    Event.objects.create(id=time_ordered_id(), delivery_id=made["delivered"], **told)
 
 
 def _last_hour(world: World) -> None:

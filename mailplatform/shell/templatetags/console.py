@@ -45,6 +45,11 @@ def age(at: datetime | None) -> SafeString:
 
 
 @register.filter
+def due(at: datetime | None) -> SafeString:
+    return _time(at, formats.due(at, now()))
+
+
+@register.filter
 def clock_ms(at: datetime | None) -> str:
     """14:31:58.204, for where a <time> stands already."""
     return formats.clock(at, precise=True)
