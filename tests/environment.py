@@ -12,6 +12,7 @@ import signal
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
@@ -19,6 +20,8 @@ from cryptography.fernet import Fernet
 from mailplatform.up.postgres import EmbeddedPostgres
 
 PREFIX = "mp-test-"
+PLATFORMS = "whole platforms"
+WHOLE_PLATFORMS = ("tests/flow/", "tests/up/test_a_platform_comes_and_goes.py")
 
 os.environ.update(
     DJANGO_SETTINGS_MODULE="mailplatform.settings",
@@ -63,7 +66,26 @@ os.environ["DATABASE_URL"] = os.environ["TEST_DATABASE_URL"]
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With bin/test's `--dist loadgroup` a file's tests share a worker, and so what they have set up; tests/flow is one group."""
-    for item in items:
-        if "flow" not in item.path.parts:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0].replace("/", ".")))
+    """Whole platforms first: they take longest, and a long run at the end would keep one worker alone."""
+    items.sort(key=lambda item: _shares_a_worker(item.nodeid) != PLATFORMS)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With -n, a file's tests share a worker, and so what they have set up.
+
+    A scheduler of our own because pytest-xdist 3.8's `loadgroup` has no effect with pytest 9.2 (it writes `_nodeid`).
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _shares_a_worker(nodeid)
+
+    config.option.loadscopereorder = False
+    return ByFile(config, log)
+
+
+def _shares_a_worker(nodeid: str) -> str:
+    """Whole platforms run one after another: two at a time would measure each other."""
+    return PLATFORMS if nodeid.startswith(WHOLE_PLATFORMS) else nodeid.partition("::")[0]

@@ -25,6 +25,7 @@ from mailplatform.up.postgres import EmbeddedPostgres
 from mailplatform.up.supervisor import Supervisor
 
 START_PATIENCE_S = 90.0
+ENGINES_PATIENCE_S = 45.0
 LOOK_EVERY_S = 1.0
 
 
@@ -125,7 +126,7 @@ class Run:
                 say(f"Not every engine is there yet; the supervisor goes on trying (logs: {self.installation.logs}).")
 
     def _await(self, condition, failure: str) -> bool:  # type: ignore[no-untyped-def]
-        deadline = time.monotonic() + (START_PATIENCE_S if failure else 20.0)
+        deadline = time.monotonic() + (START_PATIENCE_S if failure else ENGINES_PATIENCE_S)
         while not condition():
             if time.monotonic() > deadline:
                 if failure:
