@@ -205,6 +205,7 @@ class Engine:
             "settled": self.settled_count,
             "ips": sorted(self.world.ips),
             "paths": len(self.paths),
+            "loop_gap_ms": self.lease.longest_gap_ms(),
         }
 
     # -- time and place -----------------------------------------------------------------------------------------------

@@ -42,6 +42,7 @@ class Lease:
         self._on_lost, self._on_drain = on_lost, on_drain
         self._deadline_boot = self._deadline_wall = 0.0
         self._ticked = time.monotonic()
+        self._longest_gap_s = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
 
@@ -52,7 +53,14 @@ class Lease:
 
     def tick(self) -> None:
         """The loop lives."""
-        self._ticked = time.monotonic()
+        now = time.monotonic()
+        self._longest_gap_s = max(self._longest_gap_s, now - self._ticked)
+        self._ticked = now
+
+    def longest_gap_ms(self) -> int:
+        """The longest the loop has hung since this was last asked."""
+        gap_s, self._longest_gap_s = self._longest_gap_s, 0.0
+        return round(gap_s * 1000)
 
     def valid(self) -> bool:
         """Whether the engine may write a dot now."""

@@ -20,7 +20,9 @@ from delivery.engine.lease import Lease, lease_connection
 from delivery.engine.setup import Setup
 from delivery.queue.fence import register
 from delivery.smtp.addresses import AddressPolicy
+from delivery.smtp.target import TlsMode
 from delivery.smtp.tls import TlsContexts
+from pools.providers.rollup import tail_key
 
 log = structlog.get_logger(__name__)
 
@@ -28,14 +30,22 @@ log = structlog.get_logger(__name__)
 def run_engine(node: str, slot: int) -> str:
     """Run one engine until it is drained, its slice is over or its lease is lost. Returns why it ended."""
     setup = setup_from_settings(f"{node}/{chr(ord('a') + slot)}")
-    # What takes long comes before the lease: from its first renewal on the loop has to tick.
-    tls = TlsContexts(setup.extra_ca_file)
+    tls = _warm_up(setup)
     connection = lease_connection(settings.DATABASE_URL)
     engine_id = register(connection, node, slot, os.getpid())
     if engine_id is None:
         connection.close()
         return f"slot {slot} of {node} is taken"
     return uvloop.run(_run(engine_id, node, connection, setup, tls))
+
+
+def _warm_up(setup: Setup) -> TlsContexts:
+    """What takes long at its first use comes before the lease: from the first renewal on the loop has to tick."""
+    tls = TlsContexts(setup.extra_ca_file)
+    for mode in (TlsMode.REQUIRED, TlsMode.VERIFIED):
+        tls.context_for(mode)
+    tail_key(["mx.example"])  # reads the public suffix list: 0.1 s
+    return tls
 
 
 async def _run(engine_id: int, node: str, connection: Connection, setup: Setup, tls: TlsContexts) -> str:
