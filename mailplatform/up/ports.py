@@ -5,6 +5,7 @@ Owns: DATA/ports.json. Never: takes a port that somebody listens on.
 
 import ipaddress
 import json
+import random
 import socket
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -48,7 +49,7 @@ def sandbox_ports(data: Path) -> Ports:
     chosen: dict[str, int] = {}
     for name, first in _FIRST_CHOICE.items():
         kept = before.get(name)
-        chosen[name] = kept if isinstance(kept, int) and _all_free(kept) else _next_free_everywhere(first, set(chosen.values()))
+        chosen[name] = kept if isinstance(kept, int) and _all_free(kept) else _free_everywhere(first, set(chosen.values()))
     ports = Ports(**chosen)
     file.write_text(json.dumps(asdict(ports)))
     return ports
@@ -82,8 +83,12 @@ def _next_free(host: str, port: int) -> int:
     return next(candidate for candidate in range(port, 65536) if is_free(host, candidate))
 
 
-def _next_free_everywhere(port: int, taken: set[int]) -> int:
-    return next(candidate for candidate in range(port, 65536) if candidate not in taken and _all_free(candidate))
+def _free_everywhere(first: int, taken: set[int]) -> int:
+    """The first choice, or any: two installations that start at the same moment must not both find the next one free."""
+    if first not in taken and _all_free(first):
+        return first
+    below_ephemeral = random.sample(range(20_000, 32_000), 1000)
+    return next(candidate for candidate in below_ephemeral if candidate not in taken and _all_free(candidate))
 
 
 def _by_whom(port: int) -> str:
