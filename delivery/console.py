@@ -5,6 +5,7 @@
 from ipaddress import ip_address
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.core import signing
 from django.core.exceptions import PermissionDenied
@@ -193,7 +194,9 @@ def _told(request: HttpRequest, some_id: UUID) -> dict[str, object]:
     others = stories.recipients_of(message) if message.recipients > 1 else None
     siblings = stories.siblings_of(message, delivery) if others else ()
     release = RELEASES.get(story.place.place) if not story.is_final else None
-    return {"story": story, "message": message, "delivery": delivery, "others": others, "siblings": siblings, "release": release}
+    # In the sandbox what was delivered can be looked at where it arrived.
+    inbox = f"{settings.SANDBOX_URL}/?{urlencode({'q': delivery.recipient})}" if settings.SANDBOX_URL and story.state == DeliveryState.DELIVERED else ""
+    return {"story": story, "message": message, "delivery": delivery, "others": others, "siblings": siblings, "release": release, "inbox": inbox}
 
 
 def _messages(**asked: str) -> HttpResponse:

@@ -35,7 +35,8 @@ from delivery.engine.world import World, load_world
 from delivery.queue.claim import Claim
 from delivery.queue.fence import leave
 from delivery.queue.promote import promote_due
-from delivery.queue.record import Settled, give_back_unbegun
+from delivery.queue.record import give_back_unbegun
+from delivery.queue.settled import Settled
 from delivery.queue.wake import notify
 from delivery.sign.dkim import Signer
 from delivery.sign.keyring import Keyring

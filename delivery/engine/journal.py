@@ -22,7 +22,8 @@ from uuid import UUID
 import orjson
 from psycopg import Connection
 
-from delivery.queue.record import AttemptRow, Settled, record
+from delivery.queue.record import record
+from delivery.queue.settled import AttemptRow, Settled
 from mailplatform.shell.ids import delivery_of
 
 ROTATE_BYTES = 8 * 1024 * 1024

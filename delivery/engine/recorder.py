@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable
 import structlog
 from psycopg import Connection, Error
 
-from delivery.queue.record import Settled, advance_virtual_time, record
+from delivery.queue.record import advance_virtual_time, record
+from delivery.queue.settled import Settled
 from delivery.queue.wake import notify
 
 BATCH = 500

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from delivery.classify.asked import wait_asked_s
 from delivery.queue.claim import Claim
-from delivery.queue.record import AttemptRow, Settled
+from delivery.queue.settled import AttemptRow, Settled
 from delivery.retry import POLICIES, next_attempt_at
 from mailplatform.shell.ids import ATTEMPTS_PER_DELIVERY
 from pools.outcomes import Outcome, Reason, Verdict

@@ -19,7 +19,7 @@ from psycopg import Error
 from delivery.classify.classify import classify_connect, classify_transcript
 from delivery.engine.outbox import Job, Outbox
 from delivery.engine.settle import Room, settle
-from delivery.queue.record import AttemptRow
+from delivery.queue.settled import AttemptRow
 from delivery.sign.keyring import sign_message
 from delivery.smtp.connect import ConnectFailure, connect
 from delivery.smtp.session import Session

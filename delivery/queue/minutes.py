@@ -4,20 +4,15 @@ Only attempts that were not recorded before are counted, so a journal's replay c
 two engines that count the same stream never deadlock.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from psycopg import Cursor
 
+from delivery.queue.settled import Settled
 from mailplatform.shell.ids import id_time_ms
 from pools.outcomes import Fault, Reason, Verdict
-
-if TYPE_CHECKING:
-    from delivery.queue.record import Settled
 
 PATH_COUNTERS = (
     "attempted", "delivered", "deferred", "rerouted", "bounced_recipient", "bounced_message", "bounced_infrastructure", "bounced_destination",

@@ -7,7 +7,6 @@ engine has in its hands. Never: decides; what becomes of a delivery is decided b
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,57 +16,8 @@ from psycopg.types.json import Jsonb
 
 from delivery.queue import columns
 from delivery.queue.minutes import count_minutes
-from mailplatform.shell.ids import delivery_of, id_time_ms, lowest_id_at
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptRow:
-    """One try, as the history keeps it."""
-
-    id: UUID
-    engine_id: int
-    ip_id: int
-    pool_id: int
-    provider_id: int
-    started_at: datetime
-    verdict: str
-    reason: str
-    fault: str
-    phase: str
-    rule: str = ""
-    code: int | None = None
-    enhanced: str = ""
-    reply: str = ""
-    mx_host: str = ""
-    mx_address: str | None = None
-    tls: str = ""
-    connection_reused: bool = False
-    timings: dict[str, int] = field(default_factory=dict)
-    why: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def delivery_id(self) -> UUID:
-        return delivery_of(self.id)
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """An attempt and what becomes of its delivery. Exactly one of `final`, `due_at`, `reroute`, `hold` says it."""
-
-    attempt: AttemptRow
-    tenant_id: int
-    stream_id: int
-    purpose: int
-    recipient: str
-    attempts: int
-    final: str | None = None
-    suppress: bool = False
-    due_at: datetime | None = None
-    sticky_ip_id: int | None = None
-    reroute: bool = False
-    avoid_ip_ids: tuple[int, ...] = ()
-    hold: str = ""
-
+from delivery.queue.settled import AttemptRow, Settled
+from mailplatform.shell.ids import id_time_ms, lowest_id_at
 
 ATTEMPT_COLUMNS = {
     "id": "uuid", "engine_id": "int8", "ip_id": "int8", "pool_id": "int8", "provider_id": "int8", "started_at": "timestamptz", "verdict": "text",

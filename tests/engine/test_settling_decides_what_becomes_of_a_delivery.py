@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from delivery.engine.budget import FLOOR, PERIOD_S, Budget
 from delivery.engine.settle import PATHS_IN_A_ROW, Room, settle
 from delivery.queue.claim import Claim
-from delivery.queue.record import AttemptRow, Settled
+from delivery.queue.settled import AttemptRow, Settled
 from mailplatform.shell.ids import attempt_id, delivery_id, message_id
 from pools.outcomes import Fault, Outcome, Reason, Verdict
 

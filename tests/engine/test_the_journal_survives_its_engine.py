@@ -12,7 +12,7 @@ import pytest
 from delivery.engine import journal as journals
 from delivery.engine.journal import Journal, journal_path, read, replay
 from delivery.queue.fence import evict
-from delivery.queue.record import AttemptRow, Settled
+from delivery.queue.settled import AttemptRow, Settled
 from mailplatform.shell.ids import attempt_id, delivery_id, delivery_of, message_id
 from tests.queue.house import House, connect, engine, knows, rows
 from tests.queue.test_what_became_of_a_delivery_is_recorded_once import claimed, settled

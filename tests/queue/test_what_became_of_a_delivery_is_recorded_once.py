@@ -8,7 +8,8 @@ import pytest
 
 from delivery.queue.claim import Claim
 from delivery.queue.fence import evict
-from delivery.queue.record import AttemptRow, Settled, give_back_unbegun, record
+from delivery.queue.record import give_back_unbegun, record
+from delivery.queue.settled import AttemptRow, Settled
 from mailplatform.shell.ids import attempt_id
 from tests.queue.house import House, connect, engine, knows, rows
 from tests.queue.test_one_engine_at_a_time_holds_a_delivery import _bid, take
