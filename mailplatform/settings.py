@@ -143,6 +143,7 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_ADAPTER = "mailplatform.tenants.accounts.NoSignup"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Mailplatform"
+MFA_TOTP_TOLERANCE = 1  # a phone's clock may be half a minute off (RFC 6238 §6)
 ACCOUNT_SESSION_REMEMBER = False  # a session ends after SESSION_COOKIE_AGE
 ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False  # the session goes on; Django ends every other one
