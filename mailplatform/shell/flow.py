@@ -6,7 +6,7 @@ node (a purpose), which colours its ribbon all the way. Heights are in proportio
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
@@ -67,10 +67,11 @@ class _Layout:
     top: int
     plot: int  # height of all of a column's bars together, without gaps
     gaps: tuple[int, int, int]
+    longest: tuple[int, int, int]  # letters of a name that fit at a node of each column
 
 
-_WIDE = _Layout(748, (94, 292, 600), 5, 44, 238, (24, 24, 10))
-_NARROW = _Layout(326, (0, 150, 320), 6, 44, 360, (24, 26, 10))
+_WIDE = _Layout(748, (94, 292, 600), 5, 44, 238, (24, 24, 10), (13, 34, 13))
+_NARROW = _Layout(326, (0, 150, 320), 6, 44, 360, (24, 26, 10), (14, 24, 18))
 _HAIRLINE = 1.5
 
 
@@ -93,6 +94,13 @@ def render(links: Sequence[Link], labels: dict[str, Label], order: Order, label:
     """Both drawings, the wide one and the phone's. `label` says in words what one sees."""
     drawings = [("wide", draw(links, labels, order)), ("narrow", draw(links, labels, order, narrow=True))]
     return SafeString(render_to_string("shell/flow.html", {"drawings": drawings, "label": label, "heads": heads}))
+
+
+def shortened(name: str, letters: int) -> str:
+    """A name as it fits: its first alternative ("Gmail / Google Workspace" is "Gmail"), without brackets, then cut."""
+    if len(name) > letters:
+        name = name.split(" / ")[0].split(" (")[0]
+    return name if len(name) <= letters else name[: letters - 1].rstrip() + "…"
 
 
 def _totals(links: Sequence[Link], side: str) -> dict[str, float]:
@@ -121,6 +129,7 @@ def _tops(nodes: Sequence[str], totals: dict[str, float], whole: float, layout: 
 
 def _bar(node: str, labels: dict[str, Label], column: int, layout: _Layout, y: float, height: float) -> Bar:
     label = labels.get(node, Label(node))
+    label = replace(label, name=shortened(label.name, layout.longest[column]))
     look = node if column == 0 else label.state if column == 2 and label.state not in ("", "good") else ""
     text_y = y - 7 if column == 1 else y + height / 2 + 4.5
     return Bar(label, look, layout.xs[column], round(y, 1), round(height, 1), round(text_y, 1))

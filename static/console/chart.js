@@ -61,7 +61,7 @@
     if (data.stacked) { series.reverse(); shown = shown.slice().reverse(); }
     var options = {
       width: inside(host), height: data.height, tzDate: function (s) { return uPlot.tzDate(new Date(s * 1000), "Etc/UTC"); },
-      cursor: { y: false, points: { size: 6 } }, legend: { live: true }, padding: [8, 8, 0, 0],
+      cursor: { y: false, points: { size: 6 } }, legend: { live: true }, padding: [8, 20, 0, 0],
       scales: { y: { range: function (u, low, high) { return [Math.min(0, low || 0), high > 0 ? high * 1.08 : 1]; } } },
       axes: [
         { stroke: ink, font: font, grid: { show: false }, ticks: { stroke: line, size: 4, width: 1 }, gap: 4, size: 28, space: 72,

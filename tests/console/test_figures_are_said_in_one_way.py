@@ -57,6 +57,11 @@ def test_the_flow_loses_nothing_on_its_way() -> None:
         assert [ribbon.look for ribbon in drawing.ribbons] == ["marketing", "transactional"]
 
 
+def test_a_name_is_cut_where_it_makes_sense() -> None:
+    assert flow.shortened("Gmail / Google Workspace", 13) == "Gmail" and flow.shortened("Microsoft 365", 13) == "Microsoft 365"
+    assert flow.shortened("Broadcom/Symantec Email Security.cloud", 13) == "Broadcom/Sym…"
+
+
 def test_an_empty_flow_and_an_empty_chart_are_said_not_drawn() -> None:
     assert flow.draw([], {}, ([], [], [])).ribbons == ()
     assert "Nothing to draw yet" in charts.render(charts.Chart("Rate", "Nothing.", [], []))
