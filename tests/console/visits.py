@@ -37,4 +37,4 @@ def _is_console(route: str, pattern: URLPattern) -> bool:
     from mailplatform.shell.permissions import Permission
 
     declared = getattr(pattern.callback, "declared_permission", None)
-    return isinstance(declared, Permission) and not route.startswith(MACHINES) and "GET" in pattern.callback.methods
+    return isinstance(declared, Permission) and not route.startswith(MACHINES) and "GET" in getattr(pattern.callback, "methods", ())

@@ -111,8 +111,8 @@ def _who(world: World) -> None:
         ApiKey.objects.create(tenant=tenant, name="demo", prefix=f"{name[:2]}_live_7Q", secret_hash="0" * 64, last_used_at=now() - timedelta(seconds=40))
     SendingDomain.objects.create(tenant=world.tenants["lumen"], name="news.lumen.example")
     for role in User.Role.values:
-        tenant = world.tenants["harbour"] if role == "tenant" else None
-        world.people[role] = User.objects.create_user(f"{role}@platform.example", PASSWORD, role=role, tenant=tenant)
+        of = world.tenants["harbour"] if role == "tenant" else None
+        world.people[role] = User.objects.create_user(f"{role}@platform.example", PASSWORD, role=role, tenant=of)
 
 
 def _ways(world: World) -> None:
