@@ -62,7 +62,7 @@ def problem_with(match: str, host: str, port: int, tls: str, username: str = "")
     """Why an operator's route cannot be, in one sentence; None when it can."""
     if match != EVERYTHING and not _matches_something(match):
         return f"'{match}' is no domain, provider:KEY or '*'."
-    if not (_is_address(host) or _NAME.fullmatch(host.lower())):
+    if not (is_address(host) or _NAME.fullmatch(host.lower())):
         return f"'{host}' is no host name or address."
     if not 1 <= port <= 65_535:
         return f"{port} is no port; ports go from 1 to 65535."
@@ -77,7 +77,7 @@ def problem_with(match: str, host: str, port: int, tls: str, username: str = "")
 
 def is_local(host: str) -> bool:
     """Whether a host is loopback or private by its name or address alone; other names are not, wherever they lead today."""
-    if not _is_address(host):
+    if not is_address(host):
         return host.lower() == _LOCAL_NAMES[0] or host.lower().endswith(_LOCAL_NAMES[1])
     address = ipaddress.ip_address(host)
     address = getattr(address, "ipv4_mapped", None) or address
@@ -90,7 +90,8 @@ def _matches_something(match: str) -> bool:
     return match == match.lower() and _NAME.fullmatch(match) is not None and "." in match
 
 
-def _is_address(host: str) -> bool:
+def is_address(host: str) -> bool:
+    """Whether a host is an IP address and no name."""
     try:
         ipaddress.ip_address(host)
     except ValueError:

@@ -28,7 +28,7 @@ POLL_S = 0.1
 LOOK_EVERYWHERE_S = 1.0
 LANE_REMEMBERED_S = 5.0
 ROWS_A_CLAIM = 500
-FEWEST_IN_HAND, MOST_IN_HAND = 300, 3000
+FEWEST_IN_HAND, MOST_IN_HAND = 1000, 4000
 BODIES_KEPT = 500
 # The claim must use ready_of_lane, whatever the statistics say of a table that turns over completely (ENGINE §1).
 PLANNER = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c enable_bitmapscan=off -c jit=off"
@@ -123,12 +123,17 @@ class Claimer:
             asyncio.get_running_loop().call_later(again_s, self._wanted.set)
 
     def _forget_empty(self, bids: Sequence[queue.Bid], claims: Sequence[queue.Claim], now: float) -> None:
-        """A lane that gave nothing to a bid without handicap has nothing; a wake-up or the skip scan brings it back."""
+        """A lane that gave nothing to a bid without handicap has nothing; a wake-up or the skip scan brings it back.
+
+        Who gave goes to the end of the line: with more lanes than one claim can name, all have their turn.
+        """
         gave = {(claim.pool_id, claim.provider_id) for claim in claims}
         for bid in bids:
             lane = (bid.pool_id, bid.provider_id)
-            if (lane not in gave and not bid.handicap_ms) or now - self._lanes.get(lane, now) > LANE_REMEMBERED_S:
-                self._lanes.pop(lane, None)
+            heard_at = now if lane in gave else self._lanes.get(lane, now)
+            self._lanes.pop(lane, None)
+            if lane in gave or (bid.handicap_ms and now - heard_at <= LANE_REMEMBERED_S):
+                self._lanes[lane] = heard_at
 
     def _in_hand_limit(self, now: float) -> int:
         """What this engine settles in a second, within bounds."""

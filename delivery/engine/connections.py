@@ -32,12 +32,12 @@ class Connections:
         if outbox is None:
             outbox = self._outboxes[key] = Outbox(job.path, site)
         outbox.put(job)
-        self._open(outbox)
+        self.grow(outbox)
 
     def ended(self, outbox: Outbox) -> None:
         """A worker has ended: its slot goes to whoever of this path waits for one."""
         for waiting in [box for box in self._outboxes.values() if box.path is outbox.path and len(box)]:
-            self._open(waiting)
+            self.grow(waiting)
         if not outbox.workers and not len(outbox):
             self._outboxes.pop((outbox.path.ip_id, outbox.path.provider_id, outbox.site), None)
 
@@ -45,7 +45,7 @@ class Connections:
         """Whoever waits for a slot that lingered tries again."""
         for outbox in list(self._outboxes.values()):
             if len(outbox) and not outbox.workers:
-                self._open(outbox)
+                self.grow(outbox)
 
     def unbegun(self) -> list[Job]:
         """Empty every outbox and let idle connections go; what was not begun."""
@@ -71,7 +71,8 @@ class Connections:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _open(self, outbox: Outbox) -> None:
+    def grow(self, outbox: Outbox) -> None:
+        """Open what connections it wants and its path allows."""
         while outbox.wants_connection():
             if not outbox.path.slots.take(time.monotonic()):
                 if outbox.workers == 0:

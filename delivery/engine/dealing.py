@@ -5,8 +5,10 @@ other engines' paths need not be known here: the better one simply comes first. 
 score, and among equals the one with least in hand, takes the delivery.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from delivery.engine.path import Path
 from delivery.engine.world import World
@@ -17,28 +19,38 @@ LANES_A_CLAIM = 256
 PathOf = Callable[[int, int], Path]
 
 
-def make_bids(lanes: Mapping[tuple[int, int], float], world: World, path_of: PathOf, now_s: float, rows: int) -> tuple[list[Bid], float | None]:
-    """Bids for these lanes, at most `rows` deliveries in all, and in how many seconds a handicapped one is worth another try."""
-    bids: list[Bid] = []
-    room_left: dict[tuple[int, int], int] = {}
-    soonest: float | None = None
-    for pool_id, provider_id in list(lanes)[:LANES_A_CLAIM]:
-        members = world.own_members(pool_id)
-        offers = [(members[ip] + path.handicap_ms(), ip, path) for ip in members if (path := path_of(ip, provider_id)).open(now_s)]
-        limit = 0
-        for _, ip, path in offers:
-            room = room_left.setdefault((ip, provider_id), path.room(now_s))
-            taken = min(room, rows)
-            room_left[ip, provider_id] -= taken
-            limit, rows = limit + taken, rows - taken
-        if limit:
-            handicap_ms = min(offer[0] for offer in offers)
-            bids.append(Bid(pool_id, provider_id, handicap_ms, limit, tuple(sorted(ip for _, ip, _ in offers))))
-            if handicap_ms:
-                soonest = min(soonest or 9.0, handicap_ms / 1000)
-        if rows <= 0:
-            break
-    return bids, soonest
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What this engine could take from one lane now."""
+
+    lane: tuple[int, int]
+    ip_ids: tuple[int, ...]
+    handicap_ms: int
+    room: int
+
+
+def make_bids(lanes: Iterable[tuple[int, int]], world: World, path_of: PathOf, now_s: float, rows: int) -> tuple[list[Bid], float | None]:
+    """Bids for these lanes, at most `rows` deliveries in all, and in how many seconds a handicapped one is worth another try.
+
+    The lanes share the rows evenly, so that none waits for another; what one cannot use, the next round gives to the others.
+    """
+    offers = [offer for lane in islice(lanes, LANES_A_CLAIM) if (offer := _offer(lane, world, path_of, now_s)).room]
+    if not offers or rows < 1:
+        return [], None
+    share = max(1, rows // len(offers))
+    bids = [Bid(*offer.lane, offer.handicap_ms, min(offer.room, share), offer.ip_ids) for offer in offers[:rows]]
+    handicaps = [offer.handicap_ms / 1000 for offer in offers if offer.handicap_ms]
+    return bids, min(handicaps, default=None)
+
+
+def _offer(lane: tuple[int, int], world: World, path_of: PathOf, now_s: float) -> Offer:
+    pool_id, provider_id = lane
+    members = world.own_members(pool_id)
+    paths = {ip: path_of(ip, provider_id) for ip in members}
+    open_ips = [ip for ip, path in paths.items() if path.open(now_s)]
+    room = sum(paths[ip].room(now_s) for ip in open_ips)
+    handicap_ms = min((members[ip] + paths[ip].handicap_ms() for ip in open_ips), default=0)
+    return Offer(lane, tuple(sorted(open_ips)), handicap_ms, room)
 
 
 def choose(claim: Claim, world: World, path_of: PathOf, now_s: float, now: datetime) -> tuple[Path | None, dict[str, object]]:

@@ -44,6 +44,7 @@ from delivery.sign.returnpath import return_path
 from delivery.smtp.tls import TlsContexts
 from delivery.sort.resolver import Resolver
 from pools.outcomes import Outcome
+from pools.routes import is_address
 
 DRAIN_S = 8.0
 CONNECTING_AT_ONCE = 12  # a TLS handshake takes 1.5 ms of the loop: more at once would hold it up
@@ -228,7 +229,9 @@ class Engine:
     # -- what workers ask for -----------------------------------------------------------------------------------------
 
     async def addresses(self, host: str, ipv6: bool) -> tuple[str, ...]:
-        return tuple(address for address in await self.resolver.addresses(host) if (":" in address) == ipv6)
+        """A host's addresses of one family; an operator's route may name an address instead."""
+        found = (host,) if is_address(host) else await self.resolver.addresses(host)
+        return tuple(address for address in found if (":" in address) == ipv6)
 
     async def signers(self, domain_id: int) -> tuple[Signer, ...]:
         known = self.keyring.known(domain_id)

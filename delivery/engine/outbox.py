@@ -1,8 +1,7 @@
 """Outboxes: what a path has to send to one site, and who is sending it.
 
 A site is a set of hosts that take the same mail: a domain's MX hosts in their order, or an operator's route. Connections are kept per
-(path, site) and serve every domain of that site. Connections are opened as the queue needs them: one more while more
-waits than twice the number there is.
+(path, site) and serve every domain of that site. Connections are opened as the queue needs them, slowly at first.
 """
 
 import asyncio
@@ -51,6 +50,7 @@ class Outbox:
     path: Path
     site: Site
     workers: int = 0
+    connecting: int = 0  # of the workers, those without a session yet
     _heap: list[tuple[int, float, int, Job]] = field(default_factory=list)
     _idle: list[asyncio.Future[Job | None]] = field(default_factory=list)
     _order: "count[int]" = field(default_factory=count)
@@ -86,7 +86,10 @@ class Outbox:
                 self._idle.remove(waiting)
 
     def wants_connection(self) -> bool:
-        return bool(self._heap) and (self.workers == 0 or len(self._heap) > WAITING_A_CONNECTION * self.workers)
+        """More waits than the connections there are take soon. Slow start: no more are being opened at a time than are open."""
+        if not self._heap or self.workers == 0:
+            return bool(self._heap)
+        return len(self._heap) > WAITING_A_CONNECTION * self.workers and self.connecting < self.workers - self.connecting
 
     def close_one_idle(self) -> bool:
         """Let an idle connection go: another site of this path needs its slot."""

@@ -43,6 +43,8 @@ class Worker:
     def __init__(self, engine: Engine, outbox: Outbox) -> None:
         self.engine, self.outbox, self.path = engine, outbox, outbox.path
         self.session: Session | None = None
+        outbox.connecting += 1
+        self._connecting = True
         self.job: Job | None = None
         self._connect_ms = 0
 
@@ -62,10 +64,17 @@ class Worker:
             if self.job:
                 self._surprise(self.job)
         finally:
+            self._connected()
             await self._hang_up()
             self.outbox.workers -= 1
             self.path.slots.give_back(time.monotonic(), peer_closed=True)
             self.engine.connections.ended(self.outbox)
+
+    def _connected(self) -> None:
+        """It no longer stands for a connection that is being opened."""
+        if self._connecting:
+            self._connecting = False
+            self.outbox.connecting -= 1
 
     def _idle_s(self) -> float:
         return min(IDLE_S, self.path.profile.idle_timeout_s / 2)
@@ -105,6 +114,8 @@ class Worker:
             self._no_session(job, failure)
             return False
         self._connect_ms = round((time.monotonic() - started) * 1000)
+        self._connected()
+        self.engine.connections.grow(self.outbox)
         return True
 
     async def _connect(self) -> Session:
