@@ -34,6 +34,7 @@ _BROKEN: dict[Failure, Reason] = {
     Failure.ADDRESS_REFUSED: Reason.LOCAL_REFUSED_ADDRESS,
     Failure.UNSUPPORTED: Reason.PROTOCOL_UNSUPPORTED,
 }
+_TLS = {Failure.TLS_HANDSHAKE, Failure.TLS_CERTIFICATE, Failure.TLS_NOT_OFFERED}
 _UNKNOWN = Outcome(Verdict.UNKNOWN, Reason.NETWORK_ANSWER_LOST, Fault.INFRASTRUCTURE)
 
 
@@ -58,6 +59,8 @@ def classify_transcript(t: Transcript, provider_key: str, rulebook: RuleBook) ->
 
 def classify_connect(f: ConnectFailure, provider_key: str, rulebook: RuleBook) -> Outcome:
     """Why no session came to be. Nothing was said of recipient or message yet: such faults are not theirs."""
+    if f.failure in _TLS:  # no EHLO, 454 to STARTTLS: whatever it said, what is wrong is its TLS, on every path alike
+        return _broken(f.failure)
     if f.reply is not None and f.reply.code >= 400:
         return _refused(f.reply, f.phase if f.phase in _BEFORE_MAIL else Phase.CONNECT, provider_key, rulebook)
     return _broken(f.failure)

@@ -14,7 +14,7 @@ from delivery.queue.claim import Claim
 from delivery.queue.settled import AttemptRow, Settled
 from delivery.retry import POLICIES, next_attempt_at
 from mailplatform.shell.ids import ATTEMPTS_PER_DELIVERY
-from pools.outcomes import Outcome, Reason, Verdict
+from pools.outcomes import Fault, Outcome, Reason, Verdict
 from pools.purposes import Purpose
 
 PATHS_IN_A_ROW = 3
@@ -52,11 +52,17 @@ def _again(claim: Claim, attempt: AttemptRow, outcome: Outcome, now: datetime, j
     greylisted = outcome.reason == Reason.SOFT_GREYLIST
     due_at = next_attempt_at(policy, attempts, now, claim.expires_at, jitter, greylisted=greylisted, at_least_s=asked_s)
     if outcome.verdict == Verdict.REROUTED:
-        attempt = replace(attempt, verdict=Verdict.DEFERRED)
+        attempt = replace(attempt, verdict=Verdict.DEFERRED, fault=_fault_at_last(claim, attempt))
     if due_at is None:
         return replace(_end(claim, attempt, "expired"), attempts=attempts)
     sticky = attempt.ip_id if greylisted else None
     return replace(_with(claim, attempt), attempts=attempts, due_at=due_at, sticky_ip_id=sticky)
+
+
+def _fault_at_last(claim: Claim, attempt: AttemptRow) -> str:
+    """As many paths as are tried in a row met no server to talk to: it is the destination and none of them."""
+    nobody_there = attempt.code is None and attempt.reason.startswith(("network.", "connection."))
+    return Fault.DESTINATION if nobody_there and len(claim.avoid_ip_ids) + 1 >= PATHS_IN_A_ROW else attempt.fault
 
 
 def _end(claim: Claim, attempt: AttemptRow, final: str) -> Settled:

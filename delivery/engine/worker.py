@@ -179,7 +179,10 @@ class Worker:
         outcome = classify_transcript(transcript, job.provider_key, engine.world.rulebook)
         timings = {**({} if reused else {"connect": self._connect_ms}), **transcript.timings_ms}
         self.path.sent(time.monotonic())
-        self._finish(job, outcome, transcript.phase, transcript.reply, _broke(transcript, session), timings, reused)
+        said = transcript.reply
+        if transcript.failure and said and said.code < 400:  # the last word before it broke says nothing of what became of the message
+            said = None
+        self._finish(job, outcome, transcript.phase, said, _broke(transcript, session), timings, reused)
 
     def _may_write_dot(self, attempt: UUID) -> bool:
         """In the loop tick of the last write: the lease holds, and the journal knows."""

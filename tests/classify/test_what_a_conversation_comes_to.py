@@ -184,6 +184,12 @@ def test_what_is_broken_at_the_destination_waits_for_it(failure: Failure) -> Non
     assert (found.verdict, found.fault) == (Verdict.DEFERRED, Fault.DESTINATION)
 
 
+@pytest.mark.parametrize(("failure", "text"), [(Failure.TLS_NOT_OFFERED, "502 5.5.1 no EHLO"), (Failure.TLS_HANDSHAKE, "454 4.7.0 TLS not available")])
+def test_what_a_host_says_instead_of_tls_is_still_about_its_tls(failure: Failure, text: str) -> None:
+    found = classify_connect(ConnectFailure(Phase.STARTTLS, failure, reply(text)), TAIL, book())
+    assert (found.verdict, found.fault, found.reason.partition(".")[0]) == (Verdict.DEFERRED, Fault.DESTINATION, "tls")
+
+
 def test_a_routes_refused_password_waits_and_burns_no_other_path() -> None:
     found = classify_connect(ConnectFailure(Phase.AUTH, Failure.PROTOCOL, reply("535 5.7.8 Authentication credentials invalid")), TAIL, book())
     assert found.verdict is Verdict.DEFERRED

@@ -73,6 +73,12 @@ def test_at_most_three_paths_in_a_row() -> None:
     assert not _settle(Verdict.REROUTED, _claim(avoid_ip_ids=list(range(PATHS_IN_A_ROW - 1)))).reroute
 
 
+def test_a_server_that_three_paths_cannot_reach_is_the_destinations_fault() -> None:
+    for tried, fault in ((PATHS_IN_A_ROW - 1, Fault.DESTINATION), (0, Fault.NONE)):
+        settled = _settle(Verdict.REROUTED, _claim(avoid_ip_ids=list(range(tried))), Room(0, True), Reason.NETWORK_NO_ANSWER)
+        assert settled.attempt.fault == fault
+
+
 def test_what_cannot_be_tried_before_it_expires_expires() -> None:
     assert _settle(Verdict.DEFERRED, _claim(expires_at=NOW + timedelta(seconds=1), attempts=5)).final == "expired"
 
