@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.flow.platform import Platform
+from tests.flow.platform import Platform, wait_until
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,3 +27,20 @@ def platform() -> Iterator[Platform]:
         if platform.process is not None:
             platform.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def leaves_it_idle(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test left waiting is withdrawn; what is on its way ends first."""
+    yield
+    if "platform" in request.fixturenames:
+        platform: Platform = request.getfixturevalue("platform")
+        platform.withdraw_everything()
+        wait_until(lambda: platform.queued() == 0 or platform.withdraw_everything(), 30, "the queue was empty")
+
+
+@pytest.fixture
+def forgetful(platform: Platform) -> Iterator[Platform]:
+    """For tests that teach paths a lesson: providers and engines forget it afterwards."""
+    yield platform
+    platform.forget_learned()

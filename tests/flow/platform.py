@@ -9,13 +9,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import psutil
 import psycopg
 
+from delivery.queue.cancel import cancel
+from delivery.queue.promote import let_go
+from mailplatform.shell.ids import family_end, message_of
 from mailplatform.up.postgres import EmbeddedPostgres
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -28,6 +33,7 @@ class Platform:
         self.data = data
         self.process: subprocess.Popen[bytes] | None = None
         self.port = _free_port()
+        self._sandbox = ""
 
     def start(self, *options: str, within_s: float = 90) -> None:
         environment = {name: value for name, value in os.environ.items() if name not in OWN_SETTINGS}
@@ -37,6 +43,7 @@ class Platform:
         log.close()
         wait_until(self.ready, within_s, "the platform was ready", alive=lambda: self.process is not None and self.process.poll() is None)
         self.demo = json.loads((self.data / "demo.json").read_text())
+        self._sandbox = ""
 
     def stop(self) -> int:
         """SIGTERM, as a terminal's Ctrl-C; its exit status."""
@@ -58,11 +65,86 @@ class Platform:
 
     # -- what a tenant does -------------------------------------------------------------------------------------------
 
-    def client(self) -> "Client":
-        return Client(f"http://127.0.0.1:{self.port}", self.demo["tenant"]["api_key"])
+    def client(self, tenant: str = "") -> "Client":
+        """The first demo tenant's program, or another one's."""
+        keys = json.loads((self.data / "demo-keys.json").read_text())
+        return Client(f"http://127.0.0.1:{self.port}", keys[tenant] if tenant else self.demo["tenant"]["api_key"])
 
     def address(self, local: str = "hello") -> str:
         return f"{local}@{self.demo['tenant']['domain']}"
+
+    def send(self, to: object, **changed: object) -> str:
+        """Submit one transactional message; its id."""
+        message = {"from": self.address(), "to": to, "subject": "Hello", "text": "Hello", "stream": "transactional", **changed}
+        status, answer = self.client().post("/api/v1/messages", message)
+        assert status == 202, answer
+        return str(answer["id"])
+
+    def message(self, message: str) -> dict[str, Any]:
+        status, answer = self.client().get(f"/api/v1/messages/{message}")
+        assert status == 200, answer
+        return dict(answer)
+
+    def delivery(self, message: str) -> dict[str, Any]:
+        """A message's first delivery."""
+        return dict(self.message(message)["deliveries"][0])
+
+    def until(self, message: str, state: str, within_s: float = 30, attempts: int = 0) -> dict[str, Any]:
+        """The first delivery, once it has this state and as many attempts."""
+        seen: dict[str, Any] = {}
+
+        def there() -> bool:
+            seen.update(self.delivery(message))
+            return seen["state"] == state and len(seen["attempts"]) >= attempts
+
+        try:
+            wait_until(there, within_s, f"it was {state}")
+        except AssertionError as late:
+            raise AssertionError(f"{late}; it is {seen}") from None
+        return seen
+
+    # -- what time or an operator does --------------------------------------------------------------------------------
+
+    def make_due(self, message: str) -> int:
+        """The message's waiting deliveries are due now; how many there were."""
+        first = UUID(message)
+        with self.database() as connection:
+            ids = [row[0] for row in connection.execute("SELECT id FROM delivery_waiting WHERE id BETWEEN %s AND %s", (first, family_end(first)))]
+            return let_go(connection, ids)
+
+    def manage(self, *arguments: str) -> str:
+        """`bin/manage` in this platform's environment; what it said."""
+        environment = {name: value for name, value in os.environ.items() if name not in OWN_SETTINGS} | {"DATA_DIR": str(self.data)}
+        command = [sys.executable, "-m", "mailplatform.up.manage", *arguments]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def withdraw_everything(self) -> None:
+        """Cancel what is not on its way, so that the next test finds an empty queue."""
+        with self.database() as connection, connection.cursor() as cursor:
+            rows = connection.execute("SELECT id, tenant_id FROM delivery_waiting UNION ALL SELECT id, tenant_id FROM delivery_ready").fetchall()
+            for delivery, tenant in rows:
+                cancel(cursor, tenant, message_of(delivery), datetime.now(UTC), by="the end of a test")
+
+    def queued(self) -> int:
+        return int(self.rows(QUEUED)[0][0])
+
+    def forget_learned(self) -> None:
+        """New engines that know nothing of what providers said; the simulated providers forget these IPs as well."""
+        for (ip,) in self.rows("SELECT host(address) FROM pools_sendingip"):
+            self.control("heal", ip=ip)
+        wait_until(self._forgotten, 90, "the engines had forgotten what they learned", every_s=0.0)
+
+    def _forgotten(self) -> bool:
+        wait_until(lambda: len(self.engine_pids()) == 2, 60, "both engines were there")
+        engines = self.engine_pids()
+        for pid in engines.values():
+            os.kill(pid, signal.SIGUSR1)
+        wait_until(lambda: not engines.keys() & self.engine_pids().keys(), 30, "the engines had ended", every_s=0.01)
+        self.rows("WITH gone AS (DELETE FROM pools_path RETURNING 1) SELECT count(*) FROM gone")
+        wait_until(lambda: len(self.engine_pids()) == 2, 60, "both engines were back")
+        return not self.rows("SELECT 1 FROM pools_path WHERE learned <> '{}'")
 
     # -- what only a test does ----------------------------------------------------------------------------------------
 
@@ -89,20 +171,35 @@ class Platform:
         pids = {process.pid for process in mine}
         return next(process.pid for process in mine if process.ppid() not in pids)
 
+    def pid_of(self, command: str, **environment: str) -> int:
+        """The first process, by ancestry, that runs this command with this environment."""
+        mine = [p for p in self.processes() if _runs(p, command) and environment.items() <= p.environ().items()]
+        pids = {process.pid for process in mine}
+        return next((process.pid for process in mine if process.ppid() not in pids), 0)
+
     def engine_pids(self) -> dict[int, int]:
         """Live engines: id → process."""
         return dict(self.rows("SELECT id, pid FROM delivery_engine"))
 
     def sandbox(self, path: str, body: object = None) -> Any:
         """The simulated internet's JSON API."""
-        url = urlsplit(self._sandbox_url())
-        connection = http.client.HTTPConnection(str(url.hostname), url.port, timeout=30)
+        if not self._sandbox:
+            web = next(process for process in self.processes() if "SANDBOX_URL" in process.environ())
+            self._sandbox = urlsplit(web.environ()["SANDBOX_URL"]).netloc
+        connection = http.client.HTTPConnection(self._sandbox, timeout=30)
         connection.request("GET" if body is None else "POST", path, None if body is None else json.dumps(body), {"Content-Type": "application/json"})
         return json.loads(connection.getresponse().read())
 
-    def _sandbox_url(self) -> str:
-        web = next(process for process in self.processes() if "SANDBOX_URL" in process.environ())
-        return web.environ()["SANDBOX_URL"]
+    def control(self, action: str, **parameters: object) -> None:
+        answer = self.sandbox("/api/control", {"action": action, **parameters})
+        assert answer.get("done"), answer
+
+    def sandbox_smtp_port(self) -> int:
+        return int(json.loads((self.data / "sandbox" / "ports.json").read_text())["smtp"])
+
+    def arrived(self, delivery: object) -> list[dict[str, Any]]:
+        """What the simulated internet accepted of a delivery."""
+        return list(self.sandbox(f"/api/find?id={delivery}")["found"])
 
     def arrivals(self) -> dict[str, int]:
         """How often each delivery was accepted by the simulated internet."""
@@ -149,7 +246,15 @@ class Client:
         return self.request("GET", path)
 
 
+QUEUED = "SELECT (SELECT count(*) FROM delivery_ready) + (SELECT count(*) FROM delivery_waiting) + (SELECT count(*) FROM delivery_claimed)"
 OWN_SETTINGS = {"DATABASE_URL", "TEST_DATABASE_URL", "SECRET_KEY", "ENCRYPTION_KEYS", "DATA_DIR", "MAIL_MODE", "STATICFILES_BACKEND", "LOG_LEVEL"}
+
+
+def _runs(process: psutil.Process, command: str) -> bool:
+    try:
+        return command in " ".join(process.cmdline())
+    except psutil.Error:
+        return False
 
 
 def wait_until(condition: Callable[[], Any], within_s: float, what: str, every_s: float = 0.05, alive: Callable[[], bool] = lambda: True) -> Any:
