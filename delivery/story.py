@@ -223,7 +223,7 @@ def answer(story: Story) -> str:
     counted = len(story.tries)
     match story.state:
         case DeliveryState.DELIVERED:
-            took = formats.duration((_done(story) - story.message.created_at).total_seconds())
+            took = formats.duration((_taken_at(story) - story.message.created_at).total_seconds())
             how = f", at the {ordinal(counted)} attempt" if counted > 1 else ""
             return f"Delivered to {to} after {took}{how}."
         case DeliveryState.BOUNCED:
@@ -290,7 +290,7 @@ def why_words(why: dict[str, object]) -> str:
     known = {"score", "handicap_ms", "waited_ms", "others"}
     words += [f"{name.replace('_', ' ')} {value}" for name, value in why.items() if name not in known and not isinstance(value, dict | list)]
     if why.get("others") == []:
-        words.append("no other path served this pool")
+        words.append("no other path of this engine serves the pool")
     return ", ".join(words)
 
 
@@ -347,6 +347,11 @@ def _event_words(event: Event) -> str:
 
 def _ended(one: Try) -> datetime:
     return datetime.fromtimestamp(one.attempt.started_at.timestamp() + one.took_ms / 1000, UTC)
+
+
+def _taken_at(story: Story) -> datetime:
+    """When the provider took it: its answer counts, not our keeping of it some milliseconds later."""
+    return next((_ended(one) for one in story.tries if one.attempt.verdict == Verdict.DELIVERED), _done(story))
 
 
 def _done(story: Story) -> datetime:

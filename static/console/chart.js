@@ -64,7 +64,7 @@
       cursor: { y: false, points: { size: 6 } }, legend: { live: true }, padding: [8, 20, 0, 0],
       scales: { y: { range: function (u, low, high) { return [Math.min(0, low || 0), high > 0 ? high * 1.08 : 1]; } } },
       axes: [
-        { stroke: ink, font: font, grid: { show: false }, ticks: { stroke: line, size: 4, width: 1 }, gap: 4, size: 28, space: 72,
+        { stroke: ink, font: font, grid: { show: false }, ticks: { stroke: line, size: 4, width: 1 }, gap: 4, size: 42, space: 72,
           values: [[86400, "{D} {MMM}", null, null, null, null, null, null, 1], [3600, "{HH}:{mm}", "\n{D} {MMM}", null, null, null, null, null, 1], [60, "{HH}:{mm}", null, null, null, null, null, null, 1], [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1]] },
         { stroke: ink, font: font, grid: { stroke: line, width: 1 }, ticks: { show: false }, gap: 6, size: 52, space: 40,
           values: function (u, splits) { return splits.map(function (v) { return words(v, data); }); } }

@@ -4,14 +4,14 @@ Rows are written as the engine and the API write them, so that the pages show wh
 """
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.db import connection
 
 from delivery.models import Attempt, Body, Claimed, Delivery, Engine, Event, IpLease, Message, Ready, Waiting
 from mailplatform.shell.clock import now
-from mailplatform.shell.ids import attempt_id, delivery_id, message_id, time_ordered_id
+from mailplatform.shell.ids import attempt_id, delivery_id, id_time_ms, message_id, time_ordered_id
 from mailplatform.tenants.models import ApiKey, SendingDomain, Tenant, User
 from pools.models import DomainProvider, Node, Path, PathMinute, Pool, PoolMember, Provider, ResponseRule, SendingIP, Stream, StreamMinute, Zone
 from pools.purposes import Purpose
@@ -82,7 +82,7 @@ def add_attempt(world: World, delivery: UUID, number: int, verdict: str, reason:
     ip = fields.pop("ip", None) or world.ips[0]
     values = {
         "engine_id": world.engine.pk if world.engine else 1, "ip_id": ip.pk, "pool_id": world.pools["shared-transactional"].pk,
-        "provider_id": world.providers["microsoft"].pk, "started_at": now() - timedelta(seconds=58), "verdict": verdict, "reason": reason,
+        "provider_id": world.providers["microsoft"].pk, "started_at": _made_at(delivery) + timedelta(milliseconds=232), "verdict": verdict, "reason": reason,
         "fault": "none" if verdict == "delivered" else "infrastructure", "phase": "body" if verdict == "delivered" else "rcpt", "code": int(reply[:3]),
         "enhanced": reply[4:].split(" ")[0][:12], "reply": reply, "mx_host": "brightfield-example.mail.protection.outlook.com", "mx_address": "127.20.1.4",
         "tls": "TLSv1.3 TLS_AES_256_GCM_SHA384 unverified", "connection_reused": True, "timings": {"envelope": 96, "body": 342},
@@ -90,6 +90,10 @@ def add_attempt(world: World, delivery: UUID, number: int, verdict: str, reason:
         **fields,
     }  # fmt: skip
     return Attempt.objects.create(id=attempt_id(delivery, number), **values)
+
+
+def _made_at(delivery: UUID) -> datetime:
+    return datetime.fromtimestamp(id_time_ms(delivery) / 1000, UTC)
 
 
 def queue(model: type, world: World, delivery: UUID, tenant: str = "harbour", purpose: int = Purpose.TRANSACTIONAL, **fields: object) -> None:
