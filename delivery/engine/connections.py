@@ -42,9 +42,10 @@ class Connections:
             self._outboxes.pop((outbox.path.ip_id, outbox.path.provider_id, outbox.site), None)
 
     def reopen(self) -> None:
-        """Whoever waits for a slot that lingered tries again."""
+        """Whoever waits for a slot that lingered tries again, and who waits behind a connection that hangs gets another."""
+        now_s = time.monotonic()
         for outbox in list(self._outboxes.values()):
-            if len(outbox) and not outbox.workers:
+            if len(outbox) and (not outbox.workers or outbox.stands_still(now_s)):
                 self.grow(outbox)
 
     def unbegun(self) -> list[Job]:
@@ -79,6 +80,7 @@ class Connections:
                     self._free_a_slot(outbox.path, outbox)
                 return
             outbox.workers += 1
+            outbox.moved_at_s = time.monotonic()
             self.run(Worker(self._engine, outbox).run())
 
     def _free_a_slot(self, path: Path, wanting: Outbox) -> None:

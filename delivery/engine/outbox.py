@@ -6,6 +6,7 @@ A site is a set of hosts that take the same mail: a domain's MX hosts in their o
 
 import asyncio
 import heapq
+import time
 from dataclasses import dataclass, field
 from itertools import count
 from uuid import UUID
@@ -15,6 +16,7 @@ from delivery.queue.claim import Claim, StoredBody
 from delivery.smtp.target import TlsMode
 
 WAITING_A_CONNECTION = 2
+STANDS_STILL_S = 1.0  # a job that no connection took for so long gets one of its own: a server may keep us waiting for minutes after the dot
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Outbox:
     site: Site
     workers: int = 0
     connecting: int = 0  # of the workers, those without a session yet
+    moved_at_s: float = 0.0  # when a job was last taken, or a connection opened for those that wait
     _heap: list[tuple[int, float, int, Job]] = field(default_factory=list)
     _idle: list[asyncio.Future[Job | None]] = field(default_factory=list)
     _order: "count[int]" = field(default_factory=count)
@@ -65,9 +68,12 @@ class Outbox:
             if not waiting.done():
                 waiting.set_result(job)
                 return
+        if not self._heap:
+            self.moved_at_s = time.monotonic()
         heapq.heappush(self._heap, (job.claim.purpose, job.claim.tag, next(self._order), job))
 
     def next(self) -> Job | None:
+        self.moved_at_s = time.monotonic()
         return heapq.heappop(self._heap)[3] if self._heap else None
 
     async def wait(self, timeout_s: float) -> Job | None:
@@ -89,7 +95,12 @@ class Outbox:
         """More waits than the connections there are take soon. Slow start: no more are being opened at a time than are open."""
         if not self._heap or self.workers == 0:
             return bool(self._heap)
-        return len(self._heap) > WAITING_A_CONNECTION * self.workers and self.connecting < self.workers - self.connecting
+        more = len(self._heap) > WAITING_A_CONNECTION * self.workers or self.stands_still(time.monotonic())
+        return more and self.connecting < self.workers - self.connecting
+
+    def stands_still(self, now_s: float) -> bool:
+        """Jobs wait and every connection has been busy with one and the same for long, though the rates would let one go."""
+        return bool(self._heap) and now_s - self.moved_at_s > STANDS_STILL_S and self.path.next_send_s(now_s) <= now_s
 
     def close_one_idle(self) -> bool:
         """Let an idle connection go: another site of this path needs its slot."""
