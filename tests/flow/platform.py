@@ -172,10 +172,10 @@ class Platform:
         return next(process.pid for process in mine if process.ppid() not in pids)
 
     def pid_of(self, command: str, **environment: str) -> int:
-        """The first process, by ancestry, that runs this command with this environment."""
-        mine = [p for p in self.processes() if _runs(p, command) and environment.items() <= p.environ().items()]
-        pids = {process.pid for process in mine}
-        return next((process.pid for process in mine if process.ppid() not in pids), 0)
+        """The supervisor's own child that runs this command with this environment; 0: there is none now."""
+        mine = self.processes()
+        supervisor = next((process.pid for process in mine if _is(process, "supervisord")), 0)
+        return next((process.pid for process in mine if _is(process, command, supervisor, **environment)), 0)
 
     def engine_pids(self) -> dict[int, int]:
         """Live engines: id → process."""
@@ -250,9 +250,10 @@ QUEUED = "SELECT (SELECT count(*) FROM delivery_ready) + (SELECT count(*) FROM d
 OWN_SETTINGS = {"DATABASE_URL", "TEST_DATABASE_URL", "SECRET_KEY", "ENCRYPTION_KEYS", "DATA_DIR", "MAIL_MODE", "STATICFILES_BACKEND", "LOG_LEVEL"}
 
 
-def _runs(process: psutil.Process, command: str) -> bool:
+def _is(process: psutil.Process, command: str, parent: int | None = None, **environment: str) -> bool:
     try:
-        return command in " ".join(process.cmdline())
+        mine = command in " ".join(process.cmdline()) and environment.items() <= process.environ().items()
+        return mine and parent in (None, process.ppid())
     except psutil.Error:
         return False
 
