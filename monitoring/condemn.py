@@ -28,6 +28,12 @@ _INSERT = """
 INSERT INTO monitoring_verdict (engine_id, node_id, slot, kind, judge, last_sign_at, at, given_back, answered_in_journal, unknowable, evidence)
 VALUES (%s, %s, %s, %s, %s, %s, platform_now(), %s, %s, %s, %s)
 """
+# A watcher's verdict could not know what the journal says; the same again changes nothing.
+_COMPLETE = """
+UPDATE monitoring_verdict
+   SET answered_in_journal = greatest(answered_in_journal, %(answered)s), unknowable = greatest(unknowable, %(unknowable)s)
+ WHERE engine_id = %(engine)s
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +96,8 @@ def sweep_journal(connection: psycopg.Connection[Any], journal: Path, engine_id:
         connection.execute("SET LOCAL statement_timeout = '60s'")
         if connection.execute(_LOCK, [engine_id]).fetchone():
             return False
-        replay(connection, journal)
+        replayed = replay(connection, journal)
+        connection.execute(_COMPLETE, {"engine": engine_id, "answered": replayed.answered, "unknowable": replayed.unknowable})
     _remove(journal)
     log.info("Replayed the journal %s that a dead engine left behind.", journal.name)
     return True

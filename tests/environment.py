@@ -54,6 +54,7 @@ if "TEST_DATABASE_URL" not in os.environ:
     _clear_up_after_killed_runs()
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
     (folder / "owner").write_text(str(os.getpid()))
+    (folder / "static").mkdir()  # whitenoise looks for it
     server = EmbeddedPostgres(folder, fsync="off", max_connections="300")
     atexit.register(_end)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that atexit runs

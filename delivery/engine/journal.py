@@ -147,8 +147,8 @@ def replay(connection: Connection, path: Path) -> Replayed:
         answered = sum(one.attempt.delivery_id in claimed for one in found.answers)
         for start in range(0, len(found.answers), 500):
             record(cursor, engine_of(path), found.answers[start : start + 500], now)  # type: ignore[arg-type]
-    # A delivery the journal began and that is claimed no more was recorded before the engine died.
-    return Replayed(answered, len(found.unknowable & claimed), found.begun & claimed)
+    # Unknowable is what the journal says, whoever gave the claims back before: a watcher that could not read it did not know.
+    return Replayed(answered, len(found.unknowable), found.begun & claimed)
 
 
 def _lines(*paths: Path) -> Iterator[bytes]:

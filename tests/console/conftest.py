@@ -34,7 +34,7 @@ def as_role(world: World) -> Callable[[str], Client]:
     return sign_in
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[object]:
     """Debian's Chromium, without a word to the outside."""
     path = shutil.which("chromium")

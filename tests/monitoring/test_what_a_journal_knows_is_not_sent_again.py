@@ -7,7 +7,7 @@ from uuid import UUID
 
 from delivery.engine.journal import Journal, journal_path
 from delivery.models import Attempt, Delivery
-from delivery.queue.record import AttemptRow, Settled
+from delivery.queue.settled import AttemptRow, Settled
 from mailplatform.shell.clock import now
 from mailplatform.shell.ids import attempt_id
 from monitoring.models import Verdict
@@ -56,6 +56,21 @@ def test_a_journal_that_was_left_behind_is_replayed_and_removed(world: World) ->
     world.start_agent()
     until(lambda: not journal_path(world.folder / "journal", 4711).exists(), 3, "swept")
     assert Attempt.objects.get().reply == "250 2.0.0 taken"
+
+
+def test_what_a_watcher_could_not_know_is_added_to_its_verdict(world: World) -> None:
+    """Its claims went back without the journal: what may go twice for it is still counted."""
+    engine = world.start_engine()
+    at = {"last_sign_at": now(), "at": now()}
+    Verdict.objects.create(engine_id=4711, node_id=world.node.pk, slot=0, kind=Verdict.Kind.LAPSED, judge="watcher south", given_back=1, **at)
+    (delivery,) = claim(world, engine)
+    journal = Journal(world.folder / "journal", 4711)
+    journal.begun(attempt_id(delivery, 1))
+    journal.dot(attempt_id(delivery, 1))
+    long_ago = time.time() - 60
+    os.utime(journal.path, (long_ago, long_ago))
+    world.start_agent()
+    until(lambda: Verdict.objects.get(engine_id=4711).unknowable == 1, 3, "the verdict completed")
 
 
 def test_an_agent_whose_session_is_cut_goes_on_with_a_new_one(world: World) -> None:
