@@ -41,7 +41,7 @@ class Platform:
         log = (self.data.parent / "up.log").open("ab")
         self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True)
         log.close()
-        wait_until(self.ready, within_s, "the platform was ready", alive=lambda: self.process is not None and self.process.poll() is None)
+        wait_until(self._is_up, within_s, "the platform was ready", alive=lambda: self.process is not None and self.process.poll() is None)
         self.demo = json.loads((self.data / "demo.json").read_text())
         self._sandbox = ""
 
@@ -54,6 +54,12 @@ class Platform:
         finally:
             for process in self.processes():
                 process.kill()
+
+    def _is_up(self) -> bool:
+        """Ready by a web server of this start: one that outlived a killed start may still answer."""
+        assert self.process is not None
+        own = psutil.Process(self.process.pid).children(recursive=True)
+        return any(_is(process, "gunicorn") for process in own) and self.ready()
 
     def ready(self) -> bool:
         try:
