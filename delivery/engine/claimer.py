@@ -4,25 +4,22 @@ Wake-ups name lanes; a skip scan each second is the net under lost ones. It clai
 so that what one engine holds is little, and what it does not hold any other can take.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 from uuid import UUID
 
 import structlog
 from psycopg import AsyncConnection, Error
 
 from delivery.engine.dealing import choose, make_bids
-from delivery.engine.outbox import Job
+from delivery.engine.hands import Hands
+from delivery.engine.outbox import Job, Site
+from delivery.engine.sites import Sites
 from delivery.queue import claim as queue
 from delivery.queue.wake import CHANNEL, SORTING
-
-if TYPE_CHECKING:
-    from delivery.engine.engine import Engine
 
 POLL_S = 0.1
 LOOK_EVERYWHERE_S = 1.0
@@ -38,8 +35,13 @@ Lane = tuple[int, int]
 
 
 class Claimer:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    """`send` brings a job on its way; `on_unsorted` is told that domains wait for their provider."""
+
+    def __init__(self, hands: Hands, sites: Sites, send: Callable[[Job, Site], None]) -> None:
+        self._hands = hands
+        self._sites = sites
+        self._send = send
+        self.on_unsorted: Callable[[], None] = lambda: None
         self._lanes: dict[Lane, float] = {}
         self._bodies: OrderedDict[UUID, queue.StoredBody] = OrderedDict()
         self._wanted = asyncio.Event()
@@ -60,7 +62,7 @@ class Claimer:
         """Wake-ups of others. A lost one costs at most POLL_S to LOOK_EVERYWHERE_S."""
         while True:
             try:
-                async with await AsyncConnection.connect(self._engine.setup.database_url, autocommit=True) as connection:
+                async with await AsyncConnection.connect(self._hands.setup.database_url, autocommit=True) as connection:
                     await connection.execute(f"LISTEN {CHANNEL}")
                     async for notice in connection.notifies():
                         self._hear(notice.payload)
@@ -71,7 +73,7 @@ class Claimer:
     def _hear(self, payload: str) -> None:
         words = payload.split(",")
         if SORTING in words:
-            self._engine.sorter.wake()
+            self.on_unsorted()
         if "*" in words:
             self._look_at = 0.0
         self.work_in([(int(pool), int(provider)) for pool, _, provider in (word.partition(":") for word in words) if provider])
@@ -94,27 +96,27 @@ class Claimer:
                 await asyncio.sleep(0.1)
 
     async def _connect(self) -> AsyncConnection[Any]:
-        engine = self._engine
-        connection = await AsyncConnection.connect(engine.setup.database_url, autocommit=True, options=PLANNER)
+        hands = self._hands
+        connection = await AsyncConnection.connect(hands.setup.database_url, autocommit=True, options=PLANNER)
         # A COMMIT whose answer never came: what the database says is ours and we do not know goes back as it came.
-        rows = await (await connection.execute("SELECT id FROM delivery_claimed WHERE engine_id = %s", [engine.id])).fetchall()
-        if stray := [row[0] for row in rows if row[0] not in engine.in_hand]:
-            engine.put_back(stray)
+        rows = await (await connection.execute("SELECT id FROM delivery_claimed WHERE engine_id = %s", [hands.id])).fetchall()
+        if stray := [row[0] for row in rows if row[0] not in hands.in_hand]:
+            hands.put_back(stray)
         return connection
 
     async def _round(self, connection: AsyncConnection[Any]) -> None:
-        engine, now = self._engine, time.monotonic()
-        if engine.stopping or not engine.lease.valid():
+        hands, now = self._hands, time.monotonic()
+        if hands.stopping or not hands.lease.valid():
             return
         if now >= self._look_at:
             self._look_at = now + LOOK_EVERYWHERE_S
-            self.work_in(await queue.lanes_with_work(connection, list(engine.world.pools)))
-        rows = min(ROWS_A_CLAIM, self._in_hand_limit(now) - len(engine.in_hand))
-        bids, again_s = make_bids(self._lanes, engine.world, engine.path, now, rows)
+            self.work_in(await queue.lanes_with_work(connection, list(hands.world.pools)))
+        rows = min(ROWS_A_CLAIM, self._in_hand_limit(now) - len(hands.in_hand))
+        bids, again_s = make_bids(self._lanes, hands.world, hands.path, now, rows)
         if not bids:
             return
-        claims = await queue.claim(connection, engine.id, bids, engine.now())
-        engine.in_hand.update((claim.id, claim) for claim in claims)
+        claims = await queue.claim(connection, hands.id, bids, hands.now())
+        hands.in_hand.update((claim.id, claim) for claim in claims)
         self._forget_empty(bids, claims, now)
         if claims:
             await self._deal(connection, claims)
@@ -139,29 +141,29 @@ class Claimer:
         """What this engine settles in a second, within bounds."""
         elapsed = now - self._pace_at
         if elapsed >= 0.5:
-            settled = self._engine.settled_count
+            settled = self._hands.settled_count
             self._pace = 0.5 * self._pace + 0.5 * (settled - self._pace_count) / elapsed
             self._pace_at, self._pace_count = now, settled
         return int(min(MOST_IN_HAND, max(FEWEST_IN_HAND, self._pace)))
 
     async def _deal(self, connection: AsyncConnection[Any], claims: Sequence[queue.Claim]) -> None:
         """Bodies and sites, then each claim to the best of its open paths; what no path can take goes back as it came."""
-        engine = self._engine
+        hands = self._hands
         await self._load_bodies(connection, {claim.body_id for claim in claims})
-        await engine.sites.load(connection, {claim.domain for claim in claims})
-        now, wall, unplaced = time.monotonic(), engine.now(), []
+        await self._sites.load(connection, {claim.domain for claim in claims})
+        now, wall, unplaced = time.monotonic(), hands.now(), []
         for claim in claims:
-            engine.recorder.claimed((claim.pool_id, claim.provider_id, claim.purpose), claim.tag)
-            key, _ = engine.world.provider(claim.provider_id)
-            path, why = choose(claim, engine.world, engine.path, now, wall)
-            body, site = self._bodies.get(claim.body_id), engine.sites.of(claim.domain, key)
+            hands.recorder.claimed((claim.pool_id, claim.provider_id, claim.purpose), claim.tag)
+            key, _ = hands.world.provider(claim.provider_id)
+            path, why = choose(claim, hands.world, hands.path, now, wall)
+            body, site = self._bodies.get(claim.body_id), self._sites.of(claim.domain, key)
             if path is None or body is None or site is None:
                 unplaced.append(claim.id)
                 continue
             path.in_hand += 1
-            engine.connections.send(Job(claim, body, path, key, {**why, "engine": engine.setup.name}), site)
+            self._send(Job(claim, body, path, key, {**why, "engine": hands.setup.name}), site)
         if unplaced:
-            engine.put_back(unplaced)
+            hands.put_back(unplaced)
 
     async def _load_bodies(self, connection: AsyncConnection[Any], ids: set[UUID]) -> None:
         """Bodies are kept for a while: a campaign's recipients share one."""

@@ -4,26 +4,18 @@ Owns: which connections exist. Promises: never more at a path than its slots all
 there are can take soon; an idle one is closed when another site of the same path needs its slot.
 """
 
-from __future__ import annotations
-
-import asyncio
 import time
-from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
 
+from delivery.engine.hands import Hands
 from delivery.engine.outbox import Job, Outbox, Site
 from delivery.engine.path import Path
 from delivery.engine.worker import Worker
 
-if TYPE_CHECKING:
-    from delivery.engine.engine import Engine
-
 
 class Connections:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, hands: Hands) -> None:
+        self._hands = hands
         self._outboxes: dict[tuple[int, int, Site], Outbox] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
 
     def send(self, job: Job, site: Site) -> None:
         """Queue a job at its path and site, and open a connection for it where one is needed and allowed."""
@@ -57,21 +49,6 @@ class Connections:
                 pass
         return jobs
 
-    def run(self, work: Coroutine[Any, Any, None]) -> None:
-        """Keep a task of this engine until it is done."""
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    @property
-    def busy(self) -> bool:
-        return bool(self._tasks)
-
-    async def cancel(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
     def grow(self, outbox: Outbox) -> None:
         """Open what connections it wants and its path allows."""
         while outbox.wants_connection():
@@ -81,7 +58,7 @@ class Connections:
                 return
             outbox.workers += 1
             outbox.moved_at_s = time.monotonic()
-            self.run(Worker(self._engine, outbox).run())
+            self._hands.run(Worker(self._hands, outbox, self.grow, self.ended).run())
 
     def _free_a_slot(self, path: Path, wanting: Outbox) -> None:
         for outbox in self._outboxes.values():

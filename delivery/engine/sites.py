@@ -3,12 +3,9 @@
 Owns: the engine's memory of domains' hosts, filled a batch of domains at a time and refreshed when the answer has expired.
 """
 
-from __future__ import annotations
-
-import asyncio
 import time
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from psycopg import AsyncConnection
 
@@ -18,9 +15,6 @@ from delivery.smtp.target import TlsMode
 from mailplatform.shell.secrets import decrypt
 from pools.routes import Route, route_for
 
-if TYPE_CHECKING:
-    from delivery.engine.sorter import Sorter
-
 HOSTS = """
     SELECT domain, hosts, extract(epoch FROM expires_at - platform_now())::float8
       FROM pools_domainprovider WHERE domain = ANY (%s)
@@ -29,13 +23,14 @@ ASK_AGAIN_S = 60.0
 
 
 class Sites:
-    def __init__(self, smtp_port: int, sorter: Sorter) -> None:
+    """`on_expired` is told of a domain whose answer is old; the old one is used until there is another."""
+
+    def __init__(self, smtp_port: int) -> None:
+        self.on_expired: Callable[[str], None] = lambda domain: None
         self.routes: dict[str, Route] = {}
         self.tls_exceptions: frozenset[str] = frozenset()
         self._smtp_port = smtp_port
-        self._sorter = sorter
         self._hosts: dict[str, tuple[tuple[str, ...], float]] = {}
-        self._refreshing: set[asyncio.Task[None]] = set()
 
     async def load(self, connection: AsyncConnection[Any], domains: Iterable[str]) -> None:
         """Make `of()` answer for these domains."""
@@ -65,6 +60,4 @@ class Sites:
 
     def _refresh(self, domain: str) -> None:
         self._hosts[domain] = (self._hosts[domain][0], time.monotonic() + ASK_AGAIN_S)
-        task = asyncio.create_task(self._sorter.refresh(domain))
-        self._refreshing.add(task)
-        task.add_done_callback(self._refreshing.discard)
+        self.on_expired(domain)

@@ -4,21 +4,18 @@ MX look-ups run side by side; what is found is stored and the waiting deliveries
 exist, or that says it takes no mail, ends its deliveries; one whose DNS does not answer makes them wait, a little longer each time.
 """
 
-from __future__ import annotations
-
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
 
 import structlog
 from psycopg import Error
 
+from delivery.engine.hands import Hands
+from delivery.engine.sites import Sites
 from delivery.queue import sort
 from delivery.queue.wake import notify
+from delivery.sort.resolver import MailHosts
 from pools.outcomes import Reason
-
-if TYPE_CHECKING:
-    from delivery.engine.engine import Engine
-    from delivery.sort.resolver import MailHosts
 
 LOOK_UPS = 50
 FIRST_POSTPONE_S, LAST_POSTPONE_S = 5.0, 900.0
@@ -27,8 +24,12 @@ log = structlog.get_logger(__name__)
 
 
 class Sorter:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    """`on_work` is told of lanes that got something to claim."""
+
+    def __init__(self, hands: Hands, sites: Sites) -> None:
+        self._hands = hands
+        self._sites = sites
+        self.on_work: Callable[[Iterable[tuple[int, int]]], None] = lambda lanes: None
         self._news = asyncio.Event()
         self._at_once = asyncio.Semaphore(LOOK_UPS)
         self._failures: dict[str, int] = {}
@@ -51,17 +52,17 @@ class Sorter:
                 await asyncio.sleep(0.2)
 
     async def _sort_some(self) -> None:
-        domains: list[str] = await self._engine.in_database(sort.unsorted_domains)
+        domains: list[str] = await self._hands.in_database(sort.unsorted_domains)
         if not domains:
             return
         answers = dict(zip(domains, await asyncio.gather(*map(self._look_up, domains)), strict=True))
         found = [self._sorted(domain, answer) for domain, answer in answers.items() if answer.status == "found"]
         if found:
-            providers = await self._engine.in_database(sort.remember, found)
-            self._engine.sites.learn(found)
-            lanes = await self._engine.in_database(sort.move_sorted, providers)
-            self._engine.claimer.work_in(lanes)
-            await self._engine.in_database(notify, lanes)
+            providers = await self._hands.in_database(sort.remember, found)
+            self._sites.learn(found)
+            lanes = await self._hands.in_database(sort.move_sorted, providers)
+            self.on_work(lanes)
+            await self._hands.in_database(notify, lanes)
         for domain, answer in answers.items():
             await self._not_found(domain, answer)
 
@@ -70,25 +71,25 @@ class Sorter:
         answer = await self._look_up(domain)
         if answer.status == "found":
             found = [self._sorted(domain, answer)]
-            await self._engine.in_database(sort.remember, found)
-            self._engine.sites.learn(found)
+            await self._hands.in_database(sort.remember, found)
+            self._sites.learn(found)
 
     async def _look_up(self, domain: str) -> MailHosts:
         async with self._at_once:
-            return await self._engine.resolver.mail_hosts(domain)
+            return await self._hands.resolver.mail_hosts(domain)
 
     def _sorted(self, domain: str, answer: MailHosts) -> sort.Sorted:
         self._failures.pop(domain, None)
-        key = self._engine.world.catalogue.provider_of(domain, [host for _, host in answer.hosts])
+        key = self._hands.world.catalogue.provider_of(domain, [host for _, host in answer.hosts])
         return sort.Sorted(domain, key, answer.hosts, min(max(answer.ttl_s, SHORTEST_TTL_S), LONGEST_TTL_S))
 
     async def _not_found(self, domain: str, answer: MailHosts) -> None:
         if answer.status == "null_mx":
             said = f"{domain} takes no mail: it publishes a null MX (RFC 7505)."
-            await self._engine.in_database(sort.end, domain, Reason.HARD_INVALID_DOMAIN, said)
+            await self._hands.in_database(sort.end, domain, Reason.HARD_INVALID_DOMAIN, said)
         elif answer.status == "no_domain":
-            await self._engine.in_database(sort.end, domain, Reason.HARD_INVALID_DOMAIN, f"{domain} does not exist in DNS.")
+            await self._hands.in_database(sort.end, domain, Reason.HARD_INVALID_DOMAIN, f"{domain} does not exist in DNS.")
         elif answer.status == "failed":
             failures = self._failures[domain] = self._failures.get(domain, 0) + 1
             delay_s = min(LAST_POSTPONE_S, FIRST_POSTPONE_S * 2 ** (failures - 1))
-            await self._engine.in_database(sort.postpone, domain, "its DNS does not answer", delay_s)
+            await self._hands.in_database(sort.postpone, domain, "its DNS does not answer", delay_s)

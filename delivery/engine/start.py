@@ -15,6 +15,7 @@ from psycopg import Connection
 
 from delivery.engine.database import Database
 from delivery.engine.engine import Engine
+from delivery.engine.hands import Hands
 from delivery.engine.journal import Journal
 from delivery.engine.lease import Lease, lease_connection
 from delivery.engine.setup import Setup
@@ -52,13 +53,14 @@ async def _run(engine_id: int, node: str, connection: Connection, setup: Setup, 
     journal = Journal(setup.journal_folder, engine_id)
     database = Database(setup.database_url)
     lease = Lease(setup.database_url, engine_id, connection, on_lost=lambda _: engine.stop(), on_drain=lambda: engine.stop())
-    engine = Engine(engine_id, node, lease, journal, database, setup, tls)
+    hands = Hands(engine_id, lease, journal, database, setup, tls)
+    engine = Engine(node, hands)
     signal.signal(signal.SIGUSR1, lambda *_: engine.stop())
     log.info("engine_started", engine=engine_id, name=setup.name)
     try:
         await engine.run()
     finally:
-        clean = not lease.lost and not engine.in_hand
+        clean = not lease.lost and not hands.in_hand
         lease.stop()
         journal.close(keep=not clean)
         database.close()

@@ -5,18 +5,17 @@ dot, the answer is journaled, classified, settled. A session that is not usable 
 given back as it came. Never: touches the database.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
+from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 import structlog
 from psycopg import Error
 
 from delivery.classify.classify import classify_connect, classify_transcript
+from delivery.engine.hands import Hands
 from delivery.engine.outbox import Job, Outbox
 from delivery.engine.settle import Room, settle
 from delivery.queue.settled import AttemptRow
@@ -28,9 +27,6 @@ from delivery.smtp.wire import Envelope, Failure, Phase, Reply, Transcript
 from mailplatform.shell.ids import attempt_id
 from pools.outcomes import Fault, Outcome, Reason, Verdict
 
-if TYPE_CHECKING:
-    from delivery.engine.engine import Engine
-
 IDLE_S = 10.0
 LONGEST_RATE_WAIT_S = 2.0
 DEAD_HOST_S = 30.0
@@ -40,8 +36,9 @@ log = structlog.get_logger(__name__)
 class Worker:
     """Runs until its outbox has been empty for IDLE_S, the path closes or the engine stops."""
 
-    def __init__(self, engine: Engine, outbox: Outbox) -> None:
-        self.engine, self.outbox, self.path = engine, outbox, outbox.path
+    def __init__(self, hands: Hands, outbox: Outbox, on_connected: Callable[[Outbox], None], on_ended: Callable[[Outbox], None]) -> None:
+        self.hands, self.outbox, self.path = hands, outbox, outbox.path
+        self._on_connected, self._on_ended = on_connected, on_ended
         self.session: Session | None = None
         outbox.connecting += 1
         self._connecting = True
@@ -50,12 +47,12 @@ class Worker:
 
     async def run(self) -> None:
         try:
-            while not self.engine.stopping and (job := self.outbox.next() or await self.outbox.wait(self._idle_s())):
+            while not self.hands.stopping and (job := self.outbox.next() or await self.outbox.wait(self._idle_s())):
                 self.job = job
                 try:
                     await self._handle(job)
                 except Error:  # the database went away before anything was sent
-                    self.engine.give_back([job])
+                    self.hands.give_back([job])
                 self.job = None
         except asyncio.CancelledError:
             raise
@@ -68,7 +65,7 @@ class Worker:
             await self._hang_up()
             self.outbox.workers -= 1
             self.path.slots.give_back(time.monotonic(), peer_closed=True)
-            self.engine.connections.ended(self.outbox)
+            self._on_ended(self.outbox)
 
     def _connected(self) -> None:
         """It no longer stands for a connection that is being opened."""
@@ -81,18 +78,18 @@ class Worker:
 
     async def _handle(self, job: Job) -> None:
         if not self.path.open(time.monotonic()) and self.path.in_hand > 1:
-            self.engine.give_back([job])
+            self.hands.give_back([job])
             return
         await self._wait_for_rate()
-        if self.engine.stopping or not self.engine.lease.valid():
-            self.engine.give_back([job])
+        if self.hands.stopping or not self.hands.lease.valid():
+            self.hands.give_back([job])
             return
         if not await self._have_session(job):
             return
         await self._send(job)
 
     async def _wait_for_rate(self) -> None:
-        while (wait_s := self.path.next_send_s(time.monotonic()) - time.monotonic()) > 0 and not self.engine.stopping:  # noqa: ASYNC110
+        while (wait_s := self.path.next_send_s(time.monotonic()) - time.monotonic()) > 0 and not self.hands.stopping:  # noqa: ASYNC110
             await asyncio.sleep(min(wait_s, LONGEST_RATE_WAIT_S))
 
     # -- session ------------------------------------------------------------------------------------------------------
@@ -107,7 +104,7 @@ class Worker:
         await asyncio.sleep(self.path.connect_at_s(self.outbox.site, now) - now)
         started = time.monotonic()
         try:
-            async with self.engine.connecting:
+            async with self.hands.connecting:
                 self.session = await self._connect()
         except ConnectFailure as failure:
             self._connect_ms = round((time.monotonic() - started) * 1000)
@@ -115,20 +112,20 @@ class Worker:
             return False
         self._connect_ms = round((time.monotonic() - started) * 1000)
         self._connected()
-        self.engine.connections.grow(self.outbox)
+        self._on_connected(self.outbox)
         return True
 
     async def _connect(self) -> Session:
         """MX hosts in order of preference, each host's addresses in turn; the first that greets wins (RFC 5321 §5.1)."""
-        own = self.engine.world.ips[self.path.ip_id]
+        own = self.hands.world.ips[self.path.ip_id]
         source = Source(own.address, own.ehlo_name, own.proxy)
         last = ConnectFailure(Phase.CONNECT, Failure.DNS, detail="none of its mail hosts has an address")
         for host in self.outbox.site.hosts:
-            for address in await self.engine.addresses(host, ipv6=":" in own.address):
+            for address in await self.hands.addresses(host, ipv6=":" in own.address):
                 site = self.outbox.site
                 target = Target(host, address, site.port, site.tls, site.username, site.password)
                 try:
-                    return await connect(target, source, self.engine.setup.timeouts, self.engine.tls, self.engine.setup.policy)
+                    return await connect(target, source, self.hands.setup.timeouts, self.hands.tls, self.hands.setup.policy)
                 except ConnectFailure as failure:
                     last = failure
                     if failure.reply is not None:  # it spoke: another host of the same provider will say the same
@@ -136,13 +133,13 @@ class Worker:
         raise last
 
     def _no_session(self, job: Job, failure: ConnectFailure) -> None:
-        outcome = classify_connect(failure, job.provider_key, self.engine.world.rulebook)
+        outcome = classify_connect(failure, job.provider_key, self.hands.world.rulebook)
         now = time.monotonic()
         if failure.reply is None:
             self.path.connect_failed(now, str(failure))
         self._finish(job, outcome, failure.phase, failure.reply, str(failure.detail or failure), {"connect": self._connect_ms})
         if not self.path.open(now):
-            self.engine.give_back(self.outbox.drain())
+            self.hands.give_back(self.outbox.drain())
 
     async def _hang_up(self) -> None:
         session, self.session = self.session, None
@@ -157,26 +154,26 @@ class Worker:
     # -- message ------------------------------------------------------------------------------------------------------
 
     async def _send(self, job: Job) -> None:
-        session, engine, claim = self.session, self.engine, job.claim
+        session, hands, claim = self.session, self.hands, job.claim
         assert session is not None
         attempt = attempt_id(claim.id, claim.tries + 1)
-        head = (claim.own_head or b"") + engine.delivery_head(claim) + job.body.mime[: job.body.head_length]
+        head = (claim.own_head or b"") + hands.delivery_head(claim) + job.body.mime[: job.body.head_length]
         body = job.body.mime[job.body.head_length :]
-        signers = await engine.signers(claim.domain_id)
+        signers = await hands.signers(claim.domain_id)
         if signers:
-            head = await engine.in_thread(sign_message, signers, head, job.body.body_hash, int(time.time())) + head
+            head = await hands.in_thread(sign_message, signers, head, job.body.body_hash, int(time.time())) + head
         reused = session.sent > 0
         size = len(head) + len(body)
-        envelope = Envelope(engine.return_path(claim.id), claim.recipient, size, job.body.needs_8bit, job.body.needs_smtputf8)
+        envelope = Envelope(hands.return_path(claim.id), claim.recipient, size, job.body.needs_8bit, job.body.needs_smtputf8)
         if not self.path.spend(time.monotonic()):
-            engine.give_back([job])
+            hands.give_back([job])
             return
-        engine.journal.begun(attempt)
+        hands.journal.begun(attempt)
         transcript = await session.send(envelope, head, body, lambda: self._may_write_dot(attempt))
         if transcript.failure is Failure.FENCED:
-            engine.give_back([job])
+            hands.give_back([job])
             return
-        outcome = classify_transcript(transcript, job.provider_key, engine.world.rulebook)
+        outcome = classify_transcript(transcript, job.provider_key, hands.world.rulebook)
         timings = {**({} if reused else {"connect": self._connect_ms}), **transcript.timings_ms}
         self.path.sent(time.monotonic())
         said = transcript.reply
@@ -186,18 +183,18 @@ class Worker:
 
     def _may_write_dot(self, attempt: UUID) -> bool:
         """In the loop tick of the last write: the lease holds, and the journal knows."""
-        if not self.engine.lease.valid():
+        if not self.hands.lease.valid():
             return False
-        self.engine.journal.dot(attempt)
+        self.hands.journal.dot(attempt)
         return True
 
     def _finish(self, job: Job, outcome: Outcome, phase: Phase, reply: Reply | None, detail: str, timings: dict[str, int], reused: bool = False) -> None:
         """Attempt, consequence, journal, record; then what the path learns from it."""
-        engine, claim, session = self.engine, job.claim, self.session
-        now = engine.now()
+        hands, claim, session = self.hands, job.claim, self.session
+        now = hands.now()
         attempt = AttemptRow(
             id=attempt_id(claim.id, claim.tries + 1),
-            engine_id=engine.id,
+            engine_id=hands.id,
             ip_id=self.path.ip_id,
             pool_id=claim.pool_id,
             provider_id=claim.provider_id,
@@ -217,11 +214,11 @@ class Worker:
             timings=timings,
             why=job.why,
         )
-        room = Room(engine.other_paths(claim, self.path.ip_id), engine.budget_left(claim))
-        settled = settle(claim, attempt, outcome, room, now, engine.jitter())
-        engine.settled(job, settled)
+        room = Room(hands.other_paths(claim, self.path.ip_id), hands.budget_left(claim))
+        settled = settle(claim, attempt, outcome, room, now, hands.jitter())
+        hands.settled(job, settled)
         if outcome.action:
-            engine.act(self.path, outcome, attempt.reply)
+            hands.act(self.path, outcome, attempt.reply)
 
     def _surprise(self, job: Job) -> None:
         """A bug of ours: temporary for the mail, loud for us (it has been logged)."""

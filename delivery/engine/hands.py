@@ -1,0 +1,205 @@
+"""Hands: what an engine holds, and what its loops share.
+
+Owns: `in_hand`, every claim from the moment it was taken until it is recorded or given back, and the paths. Promises: journal before
+record; what was not begun goes back as it came; nothing is lost by forgetting it here, for the database and the journal know it.
+Never: claims, connects, decides what becomes of a delivery.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection, Error
+
+from delivery.engine.budget import Budget
+from delivery.engine.database import Database
+from delivery.engine.journal import Journal
+from delivery.engine.lease import Lease
+from delivery.engine.outbox import Job
+from delivery.engine.path import Path
+from delivery.engine.recorder import Recorder
+from delivery.engine.setup import Setup
+from delivery.engine.world import World
+from delivery.queue.claim import Claim
+from delivery.queue.record import give_back_unbegun
+from delivery.queue.settled import Settled
+from delivery.sign.dkim import Signer
+from delivery.sign.keyring import Keyring
+from delivery.sign.returnpath import return_path
+from delivery.smtp.tls import TlsContexts
+from delivery.sort.resolver import Resolver
+from pools.outcomes import Outcome
+from pools.routes import is_address
+
+CONNECTING_AT_ONCE = 12  # a TLS handshake takes 1.5 ms of the loop: more at once would hold it up
+
+
+class Hands:
+    """`on_room` is told whenever there may be room for another claim."""
+
+    world: World
+
+    def __init__(self, engine_id: int, lease: Lease, journal: Journal, database: Database, setup: Setup, tls: TlsContexts) -> None:
+        self.id, self.lease, self.journal, self.setup, self.tls = engine_id, lease, journal, setup, tls
+        self.stopping = False
+        self.in_hand: dict[UUID, Claim] = {}
+        self.paths: dict[tuple[int, int], Path] = {}
+        self.settled_count = 0
+        self.on_room: Callable[[], None] = lambda: None
+        self.jitter: Callable[[], float] = random.random
+        self.in_database = database.run
+        self.recorder = Recorder(engine_id, database.record, self._recorded)
+        self.resolver = Resolver(setup.resolver)
+        self.connecting = asyncio.Semaphore(CONNECTING_AT_ONCE)
+        self._keyring = Keyring()
+        self._budget = Budget()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._signing = ThreadPoolExecutor(2, thread_name_prefix="sign")
+        self._clock = (time.monotonic(), datetime.now(UTC))
+
+    # -- the world ----------------------------------------------------------------------------------------------------
+
+    def look(self, world: World) -> None:
+        """Configuration as it is now; what a former owner of a new IP had learned."""
+        former, self.world = getattr(self, "world", None), world
+        now = time.monotonic()
+        self._clock = (now, world.now)
+        for path in self.paths.values():
+            path.recover(now, world.now.timestamp())
+        for key, facts in world.paths.items():
+            path = self.path(*key)
+            path.look(facts.state, facts.score)
+            if former is None or key[0] not in former.ips:
+                path.take_over(facts.learned, facts.circuit_failures, now, world.now.timestamp())
+
+    def path(self, ip_id: int, provider_id: int) -> Path:
+        found = self.paths.get((ip_id, provider_id))
+        if found is None:
+            found = self.paths[ip_id, provider_id] = Path.new(ip_id, provider_id, self.world.provider(provider_id)[1])
+        return found
+
+    def now(self) -> datetime:
+        """The database's wall time, carried on by this machine's monotonic clock."""
+        at, wall = self._clock
+        return wall + timedelta(seconds=time.monotonic() - at)
+
+    def to_wall(self, at_s: float) -> datetime:
+        return self.now() + timedelta(seconds=at_s - time.monotonic())
+
+    def state(self) -> dict[str, Any]:
+        """The counters of the moment, for the console."""
+        return {
+            "in_hand": len(self.in_hand),
+            "connections": sum(path.slots.open for path in self.paths.values()),
+            "settled": self.settled_count,
+            "ips": sorted(self.world.ips),
+            "paths": len(self.paths),
+            "loop_gap_ms": self.lease.longest_gap_ms(),
+        }
+
+    # -- what a message needs -----------------------------------------------------------------------------------------
+
+    async def addresses(self, host: str, ipv6: bool) -> tuple[str, ...]:
+        """A host's addresses of one family; an operator's route may name an address instead."""
+        found = (host,) if is_address(host) else await self.resolver.addresses(host)
+        return tuple(address for address in found if (":" in address) == ipv6)
+
+    async def signers(self, domain_id: int) -> tuple[Signer, ...]:
+        known = self._keyring.known(domain_id)
+        return await self.in_database(_load_keys, self._keyring, domain_id) if known is None else known
+
+    async def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """CPU work that lets go of the GIL: signing."""
+        return await asyncio.get_running_loop().run_in_executor(self._signing, function, *arguments)
+
+    def delivery_head(self, claim: Claim) -> bytes:
+        """Header lines that name this one delivery."""
+        return b"X-Mailplatform-Delivery: %s\r\n" % str(claim.id).encode()
+
+    def return_path(self, delivery: UUID) -> str:
+        return return_path(delivery, self.setup.secret, self.setup.return_path_domain)
+
+    def other_paths(self, claim: Claim, ip_id: int) -> int:
+        """Sending IPs of the pool, on any engine, that this delivery has not tried."""
+        return len(self.world.pools.get(claim.pool_id, {}).keys() - {ip_id, *claim.avoid_ip_ids})
+
+    def budget_left(self, claim: Claim) -> bool:
+        return self._budget.left((claim.pool_id, claim.provider_id), time.monotonic())
+
+    # -- the end of a claim -------------------------------------------------------------------------------------------
+
+    def settled(self, job: Job, settled: Settled) -> None:
+        """Journal first, then the recorder."""
+        self.journal.answer(settled)
+        job.path.in_hand -= 1
+        self.settled_count += 1
+        self._budget.count((job.claim.pool_id, job.claim.provider_id), settled.reroute, time.monotonic())
+        self.recorder.add(settled)
+        self.on_room()
+
+    def act(self, path: Path, outcome: Outcome, said: str) -> None:
+        """What a response rule wants done to the path."""
+        if outcome.action:
+            path.act(outcome.action, outcome.rule or "", time.monotonic(), self.now().timestamp(), f"{outcome.rule}: {said[:200]}")
+
+    def _recorded(self, batch: list[Settled]) -> None:
+        for settled in batch:
+            self.in_hand.pop(settled.attempt.delivery_id, None)
+        self.journal.recorded([settled.attempt.id for settled in batch])
+
+    def give_back(self, jobs: Iterable[Job]) -> None:
+        """Not begun, or stopped before the dot: they go back as they came."""
+        ids = []
+        for job in jobs:
+            job.path.in_hand -= 1
+            ids.append(job.id)
+        self.put_back(ids)
+
+    def put_back(self, ids: Sequence[UUID]) -> None:
+        if ids:
+            self.run(self._put_back(list(ids)))
+
+    async def _put_back(self, ids: list[UUID]) -> None:
+        while not self.lease.lost:
+            try:
+                await self.in_database(_put_back, self.id, ids)
+                break
+            except Error:
+                await asyncio.sleep(0.1)
+        self.journal.forget(ids)
+        for delivery in ids:
+            self.in_hand.pop(delivery, None)
+
+    # -- tasks --------------------------------------------------------------------------------------------------------
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Keep a task of this engine until it is done."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._tasks)
+
+    async def let_go(self) -> None:
+        """End every task."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._signing.shutdown(wait=False)
+
+
+def _put_back(connection: Connection, engine_id: int, ids: Sequence[UUID]) -> None:
+    with connection.transaction(), connection.cursor() as cursor:
+        give_back_unbegun(cursor, engine_id, ids)
+
+
+def _load_keys(connection: Connection, keyring: Keyring, domain_id: int) -> tuple[Signer, ...]:
+    with connection.cursor() as cursor:
+        return keyring.load(cursor, domain_id)
