@@ -17,8 +17,8 @@ from mailplatform.shell.permissions import Permission
 from mailplatform.shell.tables import keyset_page
 from monitoring import day_charts, drills, figures, own_message
 from monitoring.flow import make_flow
-from monitoring.health import readiness
 from monitoring.models import Drill, Verdict, WatcherBeat
+from monitoring.readiness import readiness
 from monitoring.sentence import second_line, sentence
 
 RUNNING_EVERY_S = 0.5

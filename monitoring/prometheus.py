@@ -11,8 +11,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from monitoring.health import readiness
 from monitoring.queue_depth import queue
+from monitoring.readiness import readiness
 from pools.purposes import Purpose
 
 _OUTCOMES = ("attempted", "delivered", "deferred", "rerouted", "bounced_recipient", "bounced_message", "bounced_infrastructure", "bounced_destination")
