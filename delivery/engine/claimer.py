@@ -134,7 +134,8 @@ class Claimer:
             lane = (bid.pool_id, bid.provider_id)
             heard_at = now if lane in gave else self._lanes.get(lane, now)
             self._lanes.pop(lane, None)
-            if lane in gave or (bid.handicap_ms and now - heard_at <= LANE_REMEMBERED_S):
+            heard_meanwhile = heard_at > now  # a wake-up that came while we asked: the claim may not have seen its row
+            if lane in gave or heard_meanwhile or (bid.handicap_ms and now - heard_at <= LANE_REMEMBERED_S):
                 self._lanes[lane] = heard_at
 
     def _in_hand_limit(self, now: float) -> int:

@@ -68,7 +68,7 @@ class Hands:
         """Configuration as it is now; what a former owner of a new IP had learned."""
         former, self.world = getattr(self, "world", None), world
         now = time.monotonic()
-        self._clock = (now, world.now)
+        self._clock = (world.asked_at_s, world.now)
         for path in self.paths.values():
             path.recover(now, world.now.timestamp())
         for key, facts in world.paths.items():

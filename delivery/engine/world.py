@@ -4,6 +4,7 @@ A frozen snapshot, loaded in a thread every second; nothing in the hot path asks
 ownership of the node's IPs that nobody owns: at most this engine's share, so that slots of a node divide them evenly.
 """
 
+import time
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -91,6 +92,7 @@ class World:
     routes: dict[str, Route]
     tls_exceptions: frozenset[str]
     paths: dict[tuple[int, int], PathFacts] = field(default_factory=dict)
+    asked_at_s: float = 0.0  # this machine's monotonic clock before `now` was asked for
 
     def provider(self, provider_id: int) -> tuple[str, Profile]:
         """A provider's key and limits."""
@@ -117,6 +119,8 @@ def load_world(connection: Connection, engine_id: int, node: str, former: World 
     """Take what IPs are free, and look at everything. Rules and providers are read again only when a minute has passed."""
     with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
         cursor.execute(TAKE_IPS, {"engine": engine_id, "node": node})
+        # Taken before the question: an engine whose clock lagged by the time of loading would not see what became ready just now.
+        asked_at_s = time.monotonic()
         now = cursor.execute("SELECT platform_now() AS now").fetchone()["now"]  # type: ignore[index]
         ips = {row["id"]: OwnIp(**row) for row in cursor.execute(MY_IPS, {"engine": engine_id}).fetchall()}
         pools: dict[int, dict[int, int]] = {}
@@ -127,7 +131,7 @@ def load_world(connection: Connection, engine_id: int, node: str, former: World 
         routes = routes_of(_named(cursor.connection, ROUTES))
         exceptions = frozenset(row["match"] for row in cursor.execute(TLS_EXCEPTIONS).fetchall())
         catalogue, providers, default, rulebook = _slow_facts(cursor, former, now)
-    return World(now, ips, pools, providers, default, catalogue, rulebook, routes, exceptions, paths)
+    return World(now, ips, pools, providers, default, catalogue, rulebook, routes, exceptions, paths, asked_at_s)
 
 
 def _slow_facts(cursor: Any, former: World | None, now: datetime) -> tuple[Catalogue, dict[int, tuple[str, Profile]], Profile, RuleBook]:
