@@ -100,8 +100,7 @@ class Claimer:
         connection = await AsyncConnection.connect(hands.setup.database_url, autocommit=True, options=PLANNER)
         # A COMMIT whose answer never came: what the database says is ours and we do not know goes back as it came.
         rows = await (await connection.execute("SELECT id FROM delivery_claimed WHERE engine_id = %s", [hands.id])).fetchall()
-        if stray := [row[0] for row in rows if row[0] not in hands.in_hand]:
-            hands.put_back(stray)
+        hands.put_back(hands.strays(row[0] for row in rows))
         return connection
 
     async def _round(self, connection: AsyncConnection[Any]) -> None:
@@ -111,7 +110,7 @@ class Claimer:
         if now >= self._look_at:
             self._look_at = now + LOOK_EVERYWHERE_S
             self.work_in(await queue.lanes_with_work(connection, list(hands.world.pools)))
-        rows = min(ROWS_A_CLAIM, self._in_hand_limit(now) - len(hands.in_hand))
+        rows = min(ROWS_A_CLAIM, self._in_hand_limit(now) - hands.load)
         bids, again_s = make_bids(self._lanes, hands.world, hands.path, now, rows)
         if not bids:
             return
@@ -119,7 +118,11 @@ class Claimer:
         hands.in_hand.update((claim.id, claim) for claim in claims)
         self._forget_empty(bids, claims, now)
         if claims:
-            await self._deal(connection, claims)
+            try:
+                await self._deal(connection, claims)
+            except Error:
+                hands.put_back([claim.id for claim in claims])  # none was dealt yet: the database is asked before the first is
+                raise
             self._wanted.set()
         elif again_s is not None:
             asyncio.get_running_loop().call_later(again_s, self._wanted.set)
@@ -163,8 +166,7 @@ class Claimer:
                 continue
             path.in_hand += 1
             self._send(Job(claim, body, path, key, {**why, "engine": hands.setup.name}), site)
-        if unplaced:
-            hands.put_back(unplaced)
+        hands.put_back(unplaced)
 
     async def _load_bodies(self, connection: AsyncConnection[Any], ids: set[UUID]) -> None:
         """Bodies are kept for a while: a campaign's recipients share one."""

@@ -1,6 +1,6 @@
 """Hands: what an engine holds, and what its loops share.
 
-Owns: `in_hand`, every claim from the moment it was taken until it is recorded or given back, and the paths. Promises: journal before
+Owns: every claim from the moment it was taken until it is recorded or given back, and the paths. Promises: journal before
 record; what was not begun goes back as it came; nothing is lost by forgetting it here, for the database and the journal know it.
 Never: claims, connects, decides what becomes of a delivery.
 """
@@ -48,6 +48,8 @@ class Hands:
         self.id, self.lease, self.journal, self.setup, self.tls = engine_id, lease, journal, setup, tls
         self.stopping = False
         self.in_hand: dict[UUID, Claim] = {}
+        self._returning: set[UUID] = set()
+        self._recording: dict[UUID, int] = {}  # a rerouted one may come back before the record of its last attempt has
         self.paths: dict[tuple[int, int], Path] = {}
         self.settled_count = 0
         self.on_room: Callable[[], None] = lambda: None
@@ -94,7 +96,7 @@ class Hands:
     def state(self) -> dict[str, Any]:
         """The counters of the moment, for the console."""
         return {
-            "in_hand": len(self.in_hand),
+            "in_hand": self.load,
             "connections": sum(path.slots.open for path in self.paths.values()),
             "settled": self.settled_count,
             "ips": sorted(self.world.ips),
@@ -136,6 +138,8 @@ class Hands:
     def settled(self, job: Job, settled: Settled) -> None:
         """Journal first, then the recorder."""
         self.journal.answer(settled)
+        self.in_hand.pop(job.id, None)
+        self._recording[job.id] = self._recording.get(job.id, 0) + 1
         job.path.in_hand -= 1
         self.settled_count += 1
         self._budget.count((job.claim.pool_id, job.claim.provider_id), settled.reroute, time.monotonic())
@@ -149,7 +153,10 @@ class Hands:
 
     def _recorded(self, batch: list[Settled]) -> None:
         for settled in batch:
-            self.in_hand.pop(settled.attempt.delivery_id, None)
+            delivery = settled.attempt.delivery_id
+            self._recording[delivery] -= 1
+            if not self._recording[delivery]:
+                del self._recording[delivery]
         self.journal.recorded([settled.attempt.id for settled in batch])
 
     def give_back(self, jobs: Iterable[Job]) -> None:
@@ -161,19 +168,39 @@ class Hands:
         self.put_back(ids)
 
     def put_back(self, ids: Sequence[UUID]) -> None:
-        if ids:
-            self.run(self._put_back(list(ids)))
+        """They leave the hands at once: this engine may well be the next to claim them, before it hears that they are back."""
+        if not ids:
+            return
+        for delivery in ids:
+            self.in_hand.pop(delivery, None)
+        self.journal.forget(ids)
+        self._returning.update(ids)
+        self.run(self._put_back(list(ids)))
 
     async def _put_back(self, ids: list[UUID]) -> None:
-        while not self.lease.lost:
+        remaining = ids
+        while remaining and not self.lease.lost:
             try:
-                await self.in_database(_put_back, self.id, ids)
+                await self.in_database(_put_back, self.id, remaining)
                 break
             except Error:
                 await asyncio.sleep(0.1)
-        self.journal.forget(ids)
-        for delivery in ids:
-            self.in_hand.pop(delivery, None)
+                # A COMMIT whose answer never came: what was claimed anew since is in hand, and stays there.
+                remaining = [delivery for delivery in remaining if delivery not in self.in_hand]
+        self._returning.difference_update(ids)
+
+    def strays(self, claimed: Iterable[UUID]) -> list[UUID]:
+        """Of what the database says this engine has claimed: what the engine does not know."""
+        return [delivery for delivery in claimed if delivery not in self.in_hand and delivery not in self._returning and delivery not in self._recording]
+
+    @property
+    def empty(self) -> bool:
+        return not self.in_hand and not self._returning and not self._recording
+
+    @property
+    def load(self) -> int:
+        """Deliveries that nobody else can send now."""
+        return len(self.in_hand) + len(self._recording)
 
     # -- tasks --------------------------------------------------------------------------------------------------------
 

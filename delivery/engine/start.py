@@ -60,7 +60,7 @@ async def _run(engine_id: int, node: str, connection: Connection, setup: Setup, 
     try:
         await engine.run()
     finally:
-        clean = not lease.lost and not hands.in_hand
+        clean = not lease.lost and hands.empty
         lease.stop()
         journal.close(keep=not clean)
         database.close()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from django.db import connection, transaction
-from psycopg import Cursor
+from psycopg import Connection, Cursor
 from psycopg.errors import Diagnostic
 
 
@@ -20,8 +20,7 @@ class NotCertain(Exception):
 @contextmanager
 def committed() -> Iterator[Cursor]:
     """A psycopg cursor with server-side binding, on Django's connection, in a transaction of its own."""
-    connection.ensure_connection()
-    raw = connection.connection
+    raw = _usable()
     warnings: list[str] = []
 
     def notice(diagnostic: Diagnostic) -> None:
@@ -41,6 +40,13 @@ def committed() -> Iterator[Cursor]:
 @contextmanager
 def reading() -> Iterator[Cursor]:
     """A psycopg cursor for one look, without a transaction around it."""
-    connection.ensure_connection()
-    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+    raw = _usable()
+    with connection.wrap_database_errors, Cursor(raw) as cursor:
         yield cursor
+
+
+def _usable() -> Connection:
+    """Django's connection, made anew where the database was restarted since the last request (its own cursors look by themselves)."""
+    connection.close_if_health_check_failed()
+    connection.ensure_connection()
+    return connection.connection
