@@ -1,5 +1,6 @@
 """A whole platform, started as an operator starts it, with a data folder and ports of its own."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -100,8 +101,9 @@ class Platform:
         seen: dict[str, Any] = {}
 
         def there() -> bool:
-            seen.update(self.delivery(message))
-            return seen["state"] == state and len(seen["attempts"]) >= attempts
+            with contextlib.suppress(OSError, http.client.HTTPException):  # a web server that ends just now: ask again
+                seen.update(self.delivery(message))
+            return bool(seen) and seen["state"] == state and len(seen["attempts"]) >= attempts
 
         try:
             wait_until(there, within_s, f"it was {state}")
@@ -125,6 +127,10 @@ class Platform:
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def at_full_strength(self) -> bool:
+        """Both engines are there with all their sending IPs, and know of each other's."""
+        return self.rows("SELECT count(*) FROM delivery_engine WHERE jsonb_array_length(state->'ips') = 4") == [(2,)]
 
     def withdraw_everything(self) -> None:
         """Cancel what is not on its way, so that the next test finds an empty queue."""
