@@ -7,6 +7,7 @@ from django.db import connection
 from psycopg import Connection
 
 from mailplatform.shell.clock import now
+from mailplatform.shell.ids import lowest_id_at
 
 
 def run_engine(node: str, slot: int) -> str:
@@ -18,9 +19,10 @@ def run_engine(node: str, slot: int) -> str:
 
 
 def maintain() -> str:
-    """Make the coming days' partitions, forget old idempotency keys, give back what engines that are no more still hold."""
+    """Make the coming days' partitions, end what expired unclaimed, forget old keys and buckets, give back what lost engines still hold."""
     from delivery.history import day_partitions_sql
     from delivery.queue.fence import sweep
+    from delivery.queue.promote import expire_ready
     from delivery.submit.idempotency import forget_old
     from pools import allowances
 
@@ -30,8 +32,9 @@ def maintain() -> str:
     forgotten = forget_old()
     with Connection.connect(settings.DATABASE_URL, autocommit=True) as plain, plain.cursor() as cursor:
         swept = sweep(plain)
+        expired = expire_ready(plain, lowest_id_at(int((now() - timedelta(hours=1)).timestamp() * 1000)))
         buckets = allowances.forget_old(cursor)
-    return f"{forgotten} idempotency keys and {buckets} allowance buckets forgotten, {swept} claims of lost engines given back"
+    return f"{expired} expired unclaimed, {swept} claims of lost engines given back; {forgotten} idempotency keys and {buckets} allowance buckets forgotten"
 
 
 def _acknowledge(node: str, slot: int) -> None:

@@ -6,13 +6,14 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 
 from mailplatform.shell.audit import record_request
+from mailplatform.shell.clock import now
 from mailplatform.shell.confirm import offer_undo, undoer
 from mailplatform.shell.navigation import Group, register
 from mailplatform.shell.pages import action, page
 from mailplatform.shell.permissions import Permission
 from mailplatform.shell.tables import named_page
 from pools import figures
-from pools.models import Pool, Provider, ResponseRule, SendingIP
+from pools.models import Path, Pool, Provider, ResponseRule, SendingIP
 from pools.providers.shipped import group_of
 
 RULES_SHOWN = 100
@@ -64,6 +65,18 @@ def ip_state(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("ip", pk)
 
 
+@action(Permission.STEER)
+def path_lift(request: HttpRequest, pk: int) -> HttpResponse:
+    """Lift what limits a path: back-off, learned limits, circuit. Its engine hears it within a second."""
+    with transaction.atomic():
+        found = get_object_or_404(Path.objects.select_for_update(of=("self",)).select_related("ip", "provider"), pk=pk)
+        was = found.why
+        found.suspended_until, found.learned, found.circuit_failures, found.why, found.lifted_at = None, {}, 0, "", now()
+        found.save(update_fields=["suspended_until", "learned", "circuit_failures", "why", "lifted_at"])
+        record_request(request, "path lifted", found, f"{found} was opened again; it had been limited because: {was or 'nothing'}.")
+    return redirect("ip", found.ip_id)
+
+
 @undoer("sending IP state")
 def _state_again(request: HttpRequest, *, pk: int, state: str) -> str:
     found = SendingIP.objects.get(pk=pk)
@@ -103,6 +116,7 @@ urlpatterns = [
     path("pools/<slug:name>/", pool, name="pool"),
     path("ips/<int:pk>/", ip, name="ip"),
     path("ips/<int:pk>/state/", ip_state, name="ip_state"),
+    path("paths/<int:pk>/lift/", path_lift, name="path_lift"),
     path("providers/", providers, name="providers"),
     path("providers/<int:pk>/", provider, name="provider"),
 ]

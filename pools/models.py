@@ -218,6 +218,7 @@ class Path(models.Model):
     learned = models.JSONField(default=dict, blank=True, help_text="connections, per_minute, per_connection: learned limits below the profile's.")
     circuit_failures = models.PositiveIntegerField(default=0)
     open_connections = models.PositiveIntegerField(default=0)
+    lifted_at = models.DateTimeField(null=True, blank=True, help_text="When an operator last lifted what was learned; its engine forgets within a second.")
     updated_at = models.DateTimeField()
 
     class Meta:

@@ -78,6 +78,9 @@ class Hands:
             path.look(facts.state, facts.score)
             if former is None or key[0] not in former.ips:
                 path.take_over(facts.learned, facts.circuit_failures, now, world.now.timestamp())
+            elif facts.lifted_at != path.lifted_at:
+                path.lift(now, world.now.timestamp())
+            path.lifted_at = facts.lifted_at
 
     def path(self, ip_id: int, provider_id: int) -> Path:
         found = self.paths.get((ip_id, provider_id))

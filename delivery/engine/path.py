@@ -6,6 +6,7 @@ seconds of the engine's monotonic clock and come in as arguments. Never: opens c
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from delivery.engine.allowance import Allowance
 from pools.learned import Learned, apply, from_json, limits_now, recover
@@ -38,6 +39,7 @@ class Path:
     learned: Learned = field(default_factory=Learned)
     reputation: float = 100.0
     paused: bool = False
+    lifted_at: datetime | None = None  # the operator's last lift that was heard
     closed_until_s: float = 0.0
     closed_why: str = ""
     circuit_failures: int = 0
@@ -122,6 +124,11 @@ class Path:
         self.learned, self.circuit_failures = from_json(learned), circuit_failures
         self.obey(now_s, wall_s)
         self.changed = False
+
+    def lift(self, now_s: float, wall_s: float) -> None:
+        """An operator lifts what was learned and what closed it; the profile's limits hold again at once."""
+        self.learned, self.circuit_failures, self.closed_until_s, self.closed_why = Learned(), 0, 0.0, ""
+        self.obey(now_s, wall_s)
 
     # -- what happened ----------------------------------------------------------------------------------------------
 

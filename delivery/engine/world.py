@@ -51,8 +51,10 @@ MEMBERS = """
 """
 PROVIDERS = "SELECT id, key, mx_suffixes, domains, is_tail, facts, overrides FROM pools_provider WHERE NOT is_tail OR overrides <> '{}'"
 PATHS = """
-    SELECT ip_id, provider_id, state, score, suspended_until, learned, circuit_failures
-      FROM pools_path WHERE ip_id = ANY (%(ips)s) AND (%(all)s OR state <> 'open' OR score < 100 OR suspended_until > platform_now())
+    SELECT ip_id, provider_id, state, score, suspended_until, learned, circuit_failures, lifted_at
+      FROM pools_path
+     WHERE ip_id = ANY (%(ips)s)
+       AND (%(all)s OR state <> 'open' OR score < 100 OR suspended_until > platform_now() OR lifted_at > platform_now() - interval '1 min')
 """
 RULES = "SELECT * FROM pools_responserule WHERE enabled ORDER BY position"
 ROUTES = "SELECT match, host, port, tls, username, password_encrypted FROM pools_staticroute"
@@ -78,6 +80,7 @@ class PathFacts:
     suspended_until: datetime | None
     learned: dict[str, Any]
     circuit_failures: int
+    lifted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ Every engine does it, a few hundred rows at a time, and none waits for another (
 a retry does not keep its old turn. A row without a provider goes to sorting instead.
 """
 
+from uuid import UUID
+
 from psycopg import Connection
 
 from delivery.queue import columns
@@ -28,6 +30,15 @@ INTO_SORTING = f"""
 EXPIRE = """
     UPDATE delivery_delivery SET final = 'expired', reason = 'expired', done_at = platform_now()
      WHERE id = ANY (%(ids)s) AND id BETWEEN %(first)s AND %(last)s AND final IS NULL
+"""
+# What nobody could claim for so long ends too: a lane without an open path. Young rows are not looked at, ids carry their time.
+EXPIRE_READY = """
+    WITH gone AS (
+        DELETE FROM delivery_ready WHERE ctid = ANY (ARRAY(
+            SELECT ctid FROM delivery_ready WHERE id < %(made_before)s AND expires_at <= platform_now() LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
+        RETURNING id)
+    UPDATE delivery_delivery d SET final = 'expired', reason = 'expired', done_at = platform_now()
+      FROM gone WHERE d.id = gone.id AND d.final IS NULL
 """
 PUT_BACK = f"""
     WITH gone AS (DELETE FROM delivery_waiting WHERE id = ANY (%(ids)s) AND why = ANY (%(why)s) RETURNING *)
@@ -60,6 +71,11 @@ def promote_due(connection: Connection, limit: int = 500) -> frozenset[tuple[int
         if going:
             cursor.executemany(INTO_READY, going)
         return frozenset((row["pool_id"], row["provider_id"]) for row in going)
+
+
+def expire_ready(connection: Connection, made_before: UUID, limit: int = 5000) -> int:
+    """End what is ready, was made before that id, and has expired. Returns how many."""
+    return connection.execute(EXPIRE_READY, {"made_before": made_before, "limit": limit}).rowcount
 
 
 def let_go(connection: Connection, ids: list[object], why: tuple[str, ...] = ("hold", "retry", "schedule", "quota")) -> int:

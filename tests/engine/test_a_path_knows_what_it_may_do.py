@@ -96,3 +96,12 @@ def test_what_a_rule_says_of_others_does_not_limit_the_path(scope: ActionScope) 
     path = _path()
     path.act(PathAction(ActionKind.SUSPEND, scope, 600, 1, 3600), "r", 0, WALL, "x")
     assert path.open(1)
+
+
+def test_an_operator_lifts_what_was_learned() -> None:
+    path = _path(connections=8)
+    path.act(PathAction(ActionKind.SUSPEND, ActionScope.PATH, 86_400, 1, 3600), "y-ts03", 0, WALL, "TS03")
+    for _ in range(3):
+        path.connect_failed(0, "refused")
+    path.lift(1, WALL + 1)
+    assert path.open(1) and path.slots.limit == 8 and path.closed_why == ""

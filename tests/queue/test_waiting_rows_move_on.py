@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from delivery.queue import sort
-from delivery.queue.promote import let_go, promote_due
+from delivery.queue.promote import expire_ready, let_go, promote_due
 from delivery.queue.wake import payload
+from mailplatform.shell.ids import lowest_id_at
 from tests.queue.house import House, connect, knows, rows
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -39,6 +40,17 @@ def test_an_expired_row_ends_visibly() -> None:
         promote_due(raw)
     assert rows("SELECT final, reason FROM delivery_delivery") == [("expired", "expired")]
     assert rows("SELECT count(*) FROM delivery_ready") == [(0,)]
+
+
+def test_what_nobody_could_take_ends_when_it_expires() -> None:
+    house = House.build()
+    knows("gmail.com")
+    house.put(house.message("old@gmail.com", expires_at=datetime.now(UTC) - timedelta(seconds=1)), house.message("young@gmail.com"))
+    with connect() as raw:
+        assert expire_ready(raw, lowest_id_at(0)) == 0, "young rows are not looked at"
+        assert expire_ready(raw, lowest_id_at(2**47)) == 1
+    assert rows("SELECT recipient, final FROM delivery_delivery WHERE final IS NOT NULL") == [("old@gmail.com", "expired")]
+    assert rows("SELECT recipient FROM delivery_ready") == [("young@gmail.com",)]
 
 
 def test_a_scheduled_row_of_an_unsorted_domain_is_sorted_when_it_is_due() -> None:
