@@ -70,7 +70,6 @@ INSTALLED_APPS = [
     "allauth.mfa",
     "auditlog",
     "csp",
-    "django_filters",
     "django_htmx",
     "django_q",
     "drf_spectacular",
