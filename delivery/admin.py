@@ -16,9 +16,9 @@ from unfold.admin import ModelAdmin
 from delivery import models
 from delivery.sign.dkim import make_key
 from mailplatform.shell.clock import now
+from mailplatform.shell.look_only import LookOnly
 from mailplatform.shell.secrets import encrypt
 from mailplatform.tenants.models import DkimKey
-from pools.admin import LookOnly
 
 
 class Exact(LookOnly):

@@ -9,26 +9,10 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action, display
 from unfold.paginator import InfinitePaginator
 
+from mailplatform.shell.look_only import LookOnly
 from pools import models
 from pools.forms import ProviderForm, ResponseRuleForm, StaticRouteForm, TlsExceptionForm
 from pools.providers.load import restore_rule
-
-
-class LookOnly(ModelAdmin):
-    """What engines write: to be seen, not to be changed. Big tables are never counted."""
-
-    paginator = InfinitePaginator
-    show_full_result_count = False
-    list_per_page = 50
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
 
 
 @admin.register(models.Zone)
