@@ -5,10 +5,9 @@ is unknown; everything that broke before the dot goes along another path. For a 
 general rule, enhanced code, code), whose fault is that and what would help (pools.outcomes), which verdict follows (`verdict_of`).
 
 Promises: pure and total, whatever a peer says. 4xx is never final. Only a 5xx after RCPT suppresses. What is our infrastructure's fault
-never bounces here: it is rerouted, and the engine calls `after_last_path` when no path is left. Never: acts on paths, counts, retries.
+never bounces here: it is rerouted, and the engine's settling decides when no path is left. Never: acts on paths, counts, retries.
 """
 
-from dataclasses import replace
 
 from delivery.classify.rulebook import Rule, RuleBook
 from delivery.smtp.connect import ConnectFailure
@@ -64,11 +63,6 @@ def classify_connect(f: ConnectFailure, provider_key: str, rulebook: RuleBook) -
     if f.reply is not None and f.reply.code >= 400:
         return _refused(f.reply, f.phase if f.phase in _BEFORE_MAIL else Phase.CONNECT, provider_key, rulebook)
     return _broken(f.failure)
-
-
-def after_last_path(outcome: Outcome) -> Outcome:
-    """What a reroute comes to when no other path is left (ENGINE §7: three an attempt): it counts and waits."""
-    return replace(outcome, verdict=Verdict.DEFERRED) if outcome.verdict is Verdict.REROUTED else outcome
 
 
 def verdict_of(reply: Reply, phase: Phase, reason: Reason, disposition: str, temporary_5xx: bool) -> Verdict:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivery.classify.classify import after_last_path, classify, classify_connect, classify_transcript
+from delivery.classify.classify import classify, classify_connect, classify_transcript
 from delivery.classify.rulebook import RuleBook
 from delivery.smtp.connect import ConnectFailure
 from delivery.smtp.wire import Failure, Phase, Reply, Transcript
@@ -193,13 +193,6 @@ def test_what_a_host_says_instead_of_tls_is_still_about_its_tls(failure: Failure
 def test_a_routes_refused_password_waits_and_burns_no_other_path() -> None:
     found = classify_connect(ConnectFailure(Phase.AUTH, Failure.PROTOCOL, reply("535 5.7.8 Authentication credentials invalid")), TAIL, book())
     assert found.verdict is Verdict.DEFERRED
-
-
-def test_a_reroute_without_another_path_waits() -> None:
-    rerouted = Outcome(Verdict.REROUTED, Reason.NETWORK_NO_ANSWER, Fault.INFRASTRUCTURE)
-    assert after_last_path(rerouted).verdict is Verdict.DEFERRED
-    bounced = Outcome(Verdict.BOUNCED, Reason.CONTENT_SPAM, Fault.MESSAGE)
-    assert after_last_path(bounced) == bounced
 
 
 def test_a_message_that_the_peer_cannot_take_bounces() -> None:
