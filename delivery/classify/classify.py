@@ -8,7 +8,6 @@ Promises: pure and total, whatever a peer says. 4xx is never final. Only a 5xx a
 never bounces here: it is rerouted, and the engine's settling decides when no path is left. Never: acts on paths, counts, retries.
 """
 
-
 from delivery.classify.rulebook import Rule, RuleBook
 from delivery.smtp.connect import ConnectFailure
 from delivery.smtp.wire import Failure, Phase, Reply, Transcript
