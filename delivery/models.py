@@ -54,7 +54,7 @@ class Body(models.Model):
 
 
 class DeliveryState(models.TextChoices):
-    """DESIGN's delivery states. LIVE ones are told from the queue; the table keeps the final ones."""
+    """A delivery's states. Live ones are told from the queue; the table keeps the final ones."""
 
     SCHEDULED = "scheduled"
     QUEUED = "queued"

@@ -47,7 +47,7 @@ def _database(url: str) -> dict[str, object]:
     parts = conninfo_to_dict(url)
     names = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
     named = {key: str(parts.pop(name, "")) for key, name in names.items()}
-    # No `pool` option: django-q2 forks, and pooled sockets would be shared (DESIGN §7).
+    # No `pool` option: django-q2 forks, and pooled sockets would be shared.
     return {"ENGINE": "django.db.backends.postgresql", **named, "OPTIONS": parts, "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
 
 
@@ -219,7 +219,7 @@ if env.bool("BEHIND_PROXY", default=False):
 
 # -- REST ---------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [],  # every API names its own kind of key (DESIGN §4.18)
+    "DEFAULT_AUTHENTICATION_CLASSES": [],  # every API names its own kind of key
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["mailplatform.shell.rest.JsonRenderer"],
     "DEFAULT_PARSER_CLASSES": ["mailplatform.shell.rest.JsonParser"],
@@ -238,7 +238,7 @@ SPECTACULAR_SETTINGS = {
 }
 
 # -- django-q2 ----------------------------------------------------------------------------------------------------
-# Engines run as long tasks of their node's delivery cluster, periodic jobs in `jobs` (DESIGN §4.9). An engine's task is
+# Engines run as long tasks of their node's delivery cluster, periodic jobs in `jobs`. An engine's task is
 # acknowledged at its start by the engine itself; `retry` must exceed the longest wait plus run, or tasks run twice.
 _ENGINE_SLICE_S = 3600
 Q_CLUSTER_NAME = env("Q_CLUSTER_NAME", default="jobs")

@@ -8,7 +8,7 @@ whatever monotonic clock the owner uses. What a provider taught us is in `pools.
 
 from dataclasses import dataclass, field
 
-LINGER_S = 1.0  # a closed connection counts until the peer's FIN, or this long: peers count it that long too (ENGINE §5)
+LINGER_S = 1.0  # a closed connection counts until the peer's FIN, or this long: peers count it that long too
 
 
 @dataclass(frozen=True, slots=True)

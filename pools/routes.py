@@ -1,7 +1,7 @@
 """Static routes: an operator's word on where mail goes, like a transport map.
 
 Owns: what `match` means: a domain, `provider:key`, or `*`. Promises: pure; a domain beats its provider beats everything; a route to
-everything without TLS is allowed to loopback and private hosts only (DESIGN §4.12). Never: resolves names, decrypts.
+everything without TLS is allowed to loopback and private hosts only. Never: resolves names, decrypts.
 """
 
 import ipaddress

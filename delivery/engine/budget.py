@@ -1,4 +1,4 @@
-"""The retry budget: reroutes of a lane are at most a tenth of its last 30 seconds' attempts, and 20 (ENGINE §7).
+"""The retry budget: reroutes of a lane are at most a tenth of its last 30 seconds' attempts, and 20.
 
 Beyond that it is the provider and not the path: another path would only meet the same wall, and a storm would follow. Pure; time comes in.
 """

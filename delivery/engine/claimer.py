@@ -27,7 +27,7 @@ LANE_REMEMBERED_S = 5.0
 ROWS_A_CLAIM = 500
 FEWEST_IN_HAND, MOST_IN_HAND = 1000, 4000
 BODIES_KEPT = 500
-# The claim must use ready_of_lane, whatever the statistics say of a table that turns over completely (ENGINE §1).
+# The claim must use ready_of_lane, whatever the statistics say of a table that turns over completely.
 PLANNER = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c enable_bitmapscan=off -c jit=off"
 log = structlog.get_logger(__name__)
 

@@ -29,7 +29,6 @@ from pools.outcomes import Fault, Outcome, Reason, Verdict
 
 IDLE_S = 10.0
 LONGEST_RATE_WAIT_S = 2.0
-DEAD_HOST_S = 30.0
 log = structlog.get_logger(__name__)
 
 

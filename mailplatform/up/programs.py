@@ -10,7 +10,7 @@ from enum import IntEnum
 from mailplatform.up.options import ROOT, Options
 from mailplatform.up.ports import Ports
 
-DRAIN_S = 10  # how long an engine may take to finish what it has in hand (ENGINE §4)
+DRAIN_S = 10  # how long an engine may take to finish what it has in hand
 
 
 class Stage(IntEnum):

@@ -2,7 +2,7 @@
 
 Owns: how facts ({"value": "100/min", "source": …}) and an operator's overrides become numbers. Order: override, the provider's own
 figure, the default profile's, the built-in floor. Promises: total; a figure that is prose or null counts as not known. The facts'
-tls.mode is not taken over: TLS is required everywhere (DESIGN §4.12), only a TlsException lifts that. Never: reads the database.
+tls.mode is not taken over: TLS is required everywhere, only a TlsException lifts that. Never: reads the database.
 """
 
 import re

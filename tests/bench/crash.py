@@ -11,16 +11,13 @@ import contextlib
 import http.client
 import os
 import random
-import shutil
 import signal
 import statistics
-import tempfile
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 
-from tests.flow.platform import Client, Platform, wait_until
+from tests.flow.platform import Client, Platform, running, wait_until
 
 DELIVERIES, FAULTS = 30_000, 30
 SHORT_DELIVERIES, SHORT_FAULTS = 4_000, 8
@@ -36,16 +33,9 @@ ATTEMPTS = """
 
 
 def run(short: bool) -> dict[str, float]:
-    folder = Path(tempfile.mkdtemp(prefix="mp-crash-"))
-    platform = Platform(folder / "data")
-    try:
-        platform.start()
+    with running() as platform:
         platform.control("no_limits", provider="*")
         return _measure(platform, *((SHORT_DELIVERIES, SHORT_FAULTS) if short else (DELIVERIES, FAULTS)))
-    finally:
-        if platform.process is not None:
-            platform.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _measure(platform: Platform, count: int, faults: int) -> dict[str, float]:

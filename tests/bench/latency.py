@@ -5,13 +5,10 @@ are read from this machine's wall clock: when the client had the API's whole ans
 The provider's limits are lifted: what they make wait is not the platform's time. An engine that is faster than the API's answer counts as 0 ms.
 """
 
-import shutil
 import statistics
-import tempfile
 import time
-from pathlib import Path
 
-from tests.flow.platform import Client, Platform, wait_until
+from tests.flow.platform import Client, Platform, running, wait_until
 
 MESSAGES, SHORT = 500, 60
 WARM_UP = 10  # connections, caches, the sandbox's first certificate
@@ -19,19 +16,12 @@ DOMAINS = ("gmail.com", "outlook.com", "yahoo.com", "gmx.net")
 
 
 def run(short: bool) -> dict[str, float]:
-    folder = Path(tempfile.mkdtemp(prefix="mp-latency-"))
-    platform = Platform(folder / "data")
-    try:
-        platform.start()
+    with running() as platform:
         platform.control("no_limits", provider="*")
         client = platform.client()
         for number in range(WARM_UP):
             _one(platform, client, -number)
         measured = [_one(platform, client, number) for number in range(SHORT if short else MESSAGES)]
-    finally:
-        if platform.process is not None:
-            platform.stop()
-        shutil.rmtree(folder, ignore_errors=True)
     waits_ms, answers_ms = sorted(wait for wait, _ in measured), sorted(answer for _, answer in measured)
     _table(waits_ms, answers_ms)
     return {

@@ -4,10 +4,12 @@ import contextlib
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -229,6 +231,20 @@ class Platform:
                 return
             yield from rows
             since = rows[-1]["n"]
+
+
+@contextlib.contextmanager
+def running() -> Iterator[Platform]:
+    """A platform in a folder of its own, started; stopped and removed afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="mp-flow-"))
+    platform = Platform(folder / "data")
+    try:
+        platform.start()
+        yield platform
+    finally:
+        if platform.process is not None:
+            platform.stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class Client:

@@ -1,13 +1,10 @@
 """The whole platform stops with mail in the queue, by SIGTERM and by kill -9 of its supervisor: after the next start everything arrives, once."""
 
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.flow.platform import Platform, wait_until
+from tests.flow.platform import Platform, running, wait_until
 from tests.flow.words import fresh
 
 UNKNOWABLE = "SELECT (SELECT coalesce(sum(unknowable), 0) FROM monitoring_verdict) + (SELECT count(*) FROM delivery_attempt WHERE verdict = 'unknown')"
@@ -15,15 +12,8 @@ UNKNOWABLE = "SELECT (SELECT coalesce(sum(unknowable), 0) FROM monitoring_verdic
 
 @pytest.fixture(scope="module")
 def own() -> Iterator[Platform]:
-    folder = Path(tempfile.mkdtemp(prefix="mp-restart-"))
-    own = Platform(folder / "data")
-    try:
-        own.start()
+    with running() as own:
         yield own
-    finally:
-        if own.process is not None:
-            own.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _submit(own: Platform, count: int) -> list[str]:

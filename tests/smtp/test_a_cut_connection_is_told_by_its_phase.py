@@ -151,7 +151,7 @@ def test_a_source_address_that_is_not_ours_is_unreachable(run) -> None:
 
 
 def test_a_cancelled_message_takes_its_connection_with_it(run) -> None:
-    """A late answer would meet the next recipient's command (DESIGN §7)."""
+    """A late answer would meet the next recipient's command."""
     ended: list[bool] = []
 
     def script(line: Line) -> None:

@@ -80,7 +80,7 @@ def test_tls_is_described_and_the_name_is_verified_where_asked(run, secrets) -> 
 
 
 def test_quit_waits_for_the_peer_to_close(run) -> None:
-    """Its connection slot is free only then (ENGINE §5)."""
+    """Its connection slot is free only then."""
     closed: list[float] = []
 
     def script(line: Line) -> None:

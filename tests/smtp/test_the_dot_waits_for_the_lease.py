@@ -1,4 +1,4 @@
-"""The last write of a message asks `before_dot` in its own loop tick; large ones hold back their end with the dot (ENGINE §4)."""
+"""The last write of a message asks `before_dot` in its own loop tick; large ones hold back their end with the dot."""
 
 import asyncio
 import hashlib
