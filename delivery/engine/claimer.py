@@ -14,7 +14,8 @@ from uuid import UUID
 import structlog
 from psycopg import AsyncConnection, Error
 
-from delivery.engine.dealing import choose, make_bids
+from delivery.engine.bids import make_bids
+from delivery.engine.choose import choose
 from delivery.engine.hands import Hands
 from delivery.engine.outbox import Job, Site
 from delivery.engine.sites import Sites
