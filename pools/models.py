@@ -219,6 +219,9 @@ class Path(models.Model):
     circuit_failures = models.PositiveIntegerField(default=0)
     open_connections = models.PositiveIntegerField(default=0)
     lifted_at = models.DateTimeField(null=True, blank=True, help_text="When an operator last lifted what was learned; its engine forgets within a second.")
+    binds = models.CharField(max_length=12, blank=True, db_default="", help_text="Which limit holds its mail back now (pools.binds.Limit).")
+    binds_until = models.DateTimeField(null=True, blank=True)
+    limits_now = models.JSONField(blank=True, default=dict, db_default={}, help_text="Use and limit of what is counted (pools.binds.LimitsNow).")
     updated_at = models.DateTimeField()
 
     class Meta:

@@ -23,6 +23,15 @@ PATH_ID = """
 """
 
 
+@dataclass(frozen=True, slots=True)
+class UsedUp:
+    """A window that gave no more credit, and when its next bucket may."""
+
+    window_s: int
+    cap: int
+    until_s: float
+
+
 @dataclass(slots=True)
 class Held:
     """Credit of one window, in the bucket where it counts."""
@@ -32,6 +41,7 @@ class Held:
     bucket_start: datetime | None = None
     valid_until_s: float = 0.0
     ask_at_s: float = 0.0
+    refused: bool = False  # the last request was granted nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +87,14 @@ class Allowance:
             held.amount -= 1
         return True
 
+    def used_up(self, now_s: float) -> UsedUp | None:
+        """The longest window that has nothing left and was granted nothing more."""
+        for window_s in sorted(self.windows, reverse=True):
+            held = self.windows[window_s]
+            if held.refused and (held.amount < 1 or now_s >= held.valid_until_s):
+                return UsedUp(window_s, held.cap, max(now_s, held.valid_until_s))
+        return None
+
     def wants(self, per_second: float, now_s: float) -> dict[int, int]:
         """What to ask for now: where less than half of a request is left, or its bucket is over."""
         asked = {window_s: credit_to_ask(per_second, held.cap) for window_s, held in self.windows.items()}
@@ -92,7 +110,8 @@ class Allowance:
         same_bucket = held.bucket_start == granted.bucket_start
         held.amount = granted.amount + (held.amount if same_bucket else 0)
         held.bucket_start, held.valid_until_s = granted.bucket_start, asked_s + granted.valid_s
-        held.ask_at_s = asked_s + ASK_AGAIN_S if granted.amount == 0 else 0.0
+        held.refused = granted.amount == 0
+        held.ask_at_s = asked_s + ASK_AGAIN_S if held.refused else 0.0
 
     def unspent(self) -> dict[int, tuple[datetime, int]]:
         """What to return at a hand-over, by window."""

@@ -8,7 +8,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from delivery.engine.allowance import Allowance
+from delivery.engine.allowance import DAY_S, Allowance
+from pools.binds import NOTHING, Binds, Limit
 from pools.learned import Learned, apply, from_json, limits_now, recover
 from pools.limits import Gcra, Slots
 from pools.outcomes import ActionScope, PathAction
@@ -85,6 +86,23 @@ class Path:
         if self.allowance:
             ahead = min(ahead, self.allowance.left(now_s))
         return max(0, ahead - self.in_hand)
+
+    def binds(self, now_s: float) -> Binds:
+        """Which limit holds its next delivery back now; the strongest, when there are several."""
+        if self.paused:
+            return Binds(Limit.PAUSED)
+        if now_s < self.closed_until_s:
+            return Binds(Limit.SUSPENDED, self.closed_until_s)
+        if self.circuit_failures >= CIRCUIT_OPENS_AT:
+            return Binds(Limit.CIRCUIT, self.probe_at_s, self.circuit_failures)
+        if self.allowance and (used_up := self.allowance.used_up(now_s)):
+            return Binds(Limit.DAY if used_up.window_s == DAY_S else Limit.HOUR, used_up.until_s, used_up.cap, used_up.window_s)
+        for rate in self.rates:
+            if not rate.allows(now_s):
+                return Binds(Limit.RATE, rate.earliest(now_s), rate.rate.per, round(rate.rate.period_s))
+        if self.in_hand > self.slots.open and not self.slots.free(now_s):
+            return Binds(Limit.CONNECTIONS, None, self.slots.limit)
+        return NOTHING
 
     def next_send_s(self, now_s: float) -> float:
         """When the rates let the next message go."""

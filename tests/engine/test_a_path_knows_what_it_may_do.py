@@ -1,10 +1,13 @@
 """Path: circuit, room, score, learned limits; time comes in."""
 
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
 
+from delivery.engine.allowance import HOUR_S, Granted, Want
 from delivery.engine.path import CIRCUIT_OPENS_AT, LAST_PROBE_S, Path
+from pools.binds import NOTHING, Binds, Limit
 from pools.outcomes import ActionKind, ActionScope, PathAction
 from pools.providers.profile import Profile
 
@@ -105,3 +108,31 @@ def test_an_operator_lifts_what_was_learned() -> None:
         path.connect_failed(0, "refused")
     path.lift(1, WALL + 1)
     assert path.open(1) and path.slots.limit == 8 and path.closed_why == ""
+
+
+def test_a_path_names_the_limit_that_binds_now() -> None:
+    free = _path(connections=1, per_minute=60, connections_per_minute=None)
+    assert free.binds(0) == NOTHING
+    free.spend(0)
+    assert free.binds(0.5) == Binds(Limit.RATE, 1.0, 60, 60)
+    assert free.binds(1.0) == NOTHING
+    free.slots.take(1.0)
+    free.in_hand = 2
+    assert free.binds(1.0) == Binds(Limit.CONNECTIONS, None, 1)
+    free.connect_failed(1.0, "refused")
+    free.connect_failed(1.0, "refused")
+    assert free.binds(1.0) == Binds(Limit.CIRCUIT, 2.0, 2)
+    free.act(PathAction(ActionKind.SUSPEND, ActionScope.PATH, 60, 1, 60), "rule", 1.0, WALL, "why")
+    assert free.binds(1.0) == Binds(Limit.SUSPENDED, 61.0)
+    free.look("paused", 100.0)
+    assert free.binds(1.0) == Binds(Limit.PAUSED)
+
+
+def test_a_used_up_hour_binds_until_its_next_bucket() -> None:
+    path = _path(per_hour=1)
+    assert path.allowance is not None
+    assert path.binds(0) == NOTHING, "nobody refused credit yet"
+    path.allowance.take(Granted(Want(1, 1, HOUR_S, 1, 1), 1, datetime.now(UTC), 30.0), 0.0)
+    path.spend(0)
+    path.allowance.take(Granted(Want(1, 1, HOUR_S, 1, 1), 0, datetime.now(UTC), 20.0), 1.0)
+    assert path.binds(1.0) == Binds(Limit.HOUR, 21.0, 1, HOUR_S)
