@@ -7,10 +7,10 @@ from django.urls import path
 
 from mailplatform.shell.audit import record_request
 from mailplatform.shell.clock import now
-from mailplatform.shell.confirm import offer_undo, undoer
 from mailplatform.shell.navigation import Group, register
 from mailplatform.shell.pages import action, page
 from mailplatform.shell.permissions import Permission
+from mailplatform.shell.switch import Switch
 from mailplatform.shell.tables import named_page
 from pools import figures
 from pools.models import Path, Pool, Provider, ResponseRule, SendingIP
@@ -18,6 +18,10 @@ from pools.providers.shipped import group_of
 
 RULES_SHOWN = 100
 DOMAINS_SHOWN = 12
+IP_STATE = Switch(
+    "sending IP state", SendingIP, "state", (SendingIP.State.ACTIVE, SendingIP.State.PAUSED),
+    done=lambda state: f"sending IP {state}", told=lambda ip: f"{ip} is {ip.state} now.", again=lambda ip: f"{ip} is {ip.state} again.",
+)  # fmt: skip
 
 
 @page(Permission.SEE)
@@ -51,17 +55,7 @@ def ip(request: HttpRequest, pk: int) -> HttpResponse:
 @action(Permission.STEER)
 def ip_state(request: HttpRequest, pk: int) -> HttpResponse:
     """Pause a sending IP, or let it send again."""
-    wanted = request.POST.get("state", "")
-    if wanted in (SendingIP.State.ACTIVE, SendingIP.State.PAUSED):
-        with transaction.atomic():
-            found = get_object_or_404(SendingIP.objects.select_for_update(), pk=pk)
-            before = found.state
-            if before != wanted:
-                found.state = wanted
-                found.save(update_fields=["state"])
-                sentence = f"{found} is {wanted} now."
-                record_request(request, f"sending IP {wanted}", found, sentence)
-                offer_undo(request, "sending IP state", f"sending IP {found}", sentence, pk=pk, state=before)
+    IP_STATE.turn(request, request.POST.get("state", ""), pk=pk)
     return redirect("ip", pk)
 
 
@@ -75,14 +69,6 @@ def path_lift(request: HttpRequest, pk: int) -> HttpResponse:
         found.save(update_fields=["suspended_until", "learned", "circuit_failures", "why", "lifted_at"])
         record_request(request, "path lifted", found, f"{found} was opened again; it had been limited because: {was or 'nothing'}.")
     return redirect("ip", found.ip_id)
-
-
-@undoer("sending IP state")
-def _state_again(request: HttpRequest, *, pk: int, state: str) -> str:
-    found = SendingIP.objects.get(pk=pk)
-    found.state = state
-    found.save(update_fields=["state"])
-    return f"{found} is {state} again."
 
 
 @page(Permission.SEE)

@@ -1,16 +1,14 @@
 """Console pages of who is who: tenants, one tenant, sending domains, people. What is edited at length is edited in the admin."""
 
 from django.contrib import messages
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 
-from mailplatform.shell.audit import record_request
-from mailplatform.shell.confirm import offer_undo, undoer
 from mailplatform.shell.navigation import Group, register
 from mailplatform.shell.pages import action, page
 from mailplatform.shell.permissions import Permission
+from mailplatform.shell.switch import Switch
 from mailplatform.shell.tables import keyset_page, named_page
 from mailplatform.tenants.figures import domains_of, keys_of, with_counts
 from mailplatform.tenants.models import SendingDomain, Tenant, User
@@ -20,6 +18,22 @@ PAUSED_MEANS = {
     Tenant.State.PAUSED: "Its mail is accepted and held.",
     Tenant.State.SUSPENDED: "Its mail is refused.",
 }
+TENANT_STATE = Switch(
+    "tenant state", Tenant, "state", Tenant.State.values,
+    done=lambda state: f"tenant {state}",
+    told=lambda tenant: f"{tenant} is {tenant.state} now. {PAUSED_MEANS[Tenant.State(tenant.state)]}",
+    again=lambda tenant: f"{tenant} is {tenant.state} again.",
+)  # fmt: skip
+
+
+def _may_sign_in(person: User) -> str:
+    return f"{person.email} may {'sign in again' if person.is_active else 'no longer sign in'}."
+
+
+PERSON_ACTIVE = Switch(
+    "person active", User, "is_active", (True, False),
+    done=lambda active: "person enabled" if active else "person disabled", told=_may_sign_in, again=_may_sign_in,
+)  # fmt: skip
 
 
 @page(Permission.SEE)
@@ -44,26 +58,8 @@ def tenant(request: HttpRequest, name: str) -> HttpResponse:
 @action(Permission.PEOPLE)
 def tenant_state(request: HttpRequest, name: str) -> HttpResponse:
     """Pause, suspend or resume a tenant."""
-    wanted = request.POST.get("state", "")
-    if wanted in Tenant.State.values:
-        with transaction.atomic():
-            found = get_object_or_404(Tenant.objects.select_for_update(), name=name)
-            before = found.state
-            if before != wanted:
-                found.state = wanted
-                found.save(update_fields=["state"])
-                sentence = f"{found} is {wanted} now. {PAUSED_MEANS[Tenant.State(wanted)]}"
-                record_request(request, f"tenant {wanted}", found, sentence)
-                offer_undo(request, "tenant state", f"tenant {found}", sentence, name=name, state=before)
+    TENANT_STATE.turn(request, request.POST.get("state", ""), name=name)
     return redirect("tenant", name)
-
-
-@undoer("tenant state")
-def _state_again(request: HttpRequest, *, name: str, state: str) -> str:
-    found = Tenant.objects.get(name=name)
-    found.state = state
-    found.save(update_fields=["state"])
-    return f"{found} is {state} again."
 
 
 @page(Permission.SEE)
@@ -93,23 +89,11 @@ def people(request: HttpRequest) -> HttpResponse:
 @action(Permission.PEOPLE)
 def person_active(request: HttpRequest, pk: int) -> HttpResponse:
     """Let somebody in, or not; never oneself."""
-    wanted = request.POST.get("active") == "yes"
-    person = get_object_or_404(User, pk=pk)
-    if person.pk == request.user.pk:
+    if pk == request.user.pk:
         messages.warning(request, "You cannot disable yourself.")
-    elif person.is_active != wanted:
-        person.is_active = wanted
-        person.save(update_fields=["is_active"])
-        sentence = f"{person.email} may {'sign in again' if wanted else 'no longer sign in'}."
-        record_request(request, "person enabled" if wanted else "person disabled", person, sentence)
-        offer_undo(request, "person active", f"user {person}", sentence, pk=person.pk, active=not wanted)
+    else:
+        PERSON_ACTIVE.turn(request, request.POST.get("active") == "yes", pk=pk)
     return redirect("people")
-
-
-@undoer("person active")
-def _active_again(request: HttpRequest, *, pk: int, active: bool) -> str:
-    User.objects.filter(pk=pk).update(is_active=active)
-    return f"{User.objects.get(pk=pk).email} may {'sign in again' if active else 'no longer sign in'}."
 
 
 ROLE_WORDS = {
