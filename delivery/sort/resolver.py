@@ -1,8 +1,9 @@
-"""The resolver: from a domain to its mail hosts (RFC 5321 §5.1), and from a host to its addresses.
+"""The resolver: from a domain to its mail hosts (RFC 5321 §5.1), from a host to its addresses and TLSA records.
 
 Owns: one DNS client, its cache, and what is being asked right now (the same question is asked once). Promises: never raises for
 what a name or a server answers; `failed` is temporary and said of nothing else; at most 20 hosts and 20 addresses however
-long the answer; no search list. Hostile answers (IP literals as hosts, names that are no host names) are left out.
+long the answer; no search list. Hostile answers (IP literals as hosts, names that are no host names) are left out. `secure` is said
+only of what a validating resolver that we were told to trust found signed (its AD flag, RFC 4035 §3.2.3); what is bogus is `failed`.
 Never: connects to what it found, or judges whether that is allowed (delivery.smtp.addresses does, with the very address).
 """
 
@@ -15,6 +16,7 @@ from typing import Literal
 
 import dns.asyncresolver
 import dns.exception
+import dns.flags
 import dns.name
 import dns.rdatatype
 import dns.resolver
@@ -26,6 +28,7 @@ Status = Literal["found", "null_mx", "no_domain", "failed"]
 
 MAX_HOSTS = 20
 MAX_ADDRESSES = 20
+MAX_TEXTS = 50
 MAX_CNAMES = 8
 SHORTEST_TTL_S, LONGEST_TTL_S = 60, 3600
 NEGATIVE_TTL_S = 60
@@ -40,6 +43,16 @@ class MailHosts:
     hosts: tuple[tuple[int, str], ...]
     status: Status
     ttl_s: int
+    secure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TlsaRecords:
+    """A host's TLSA records as text, and the name that they stand under. `failed`: bogus or not to be had, the host must not be used."""
+
+    texts: tuple[str, ...] = ()
+    base: str = ""
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +63,21 @@ class _Records:
     ttl_s: int
     missing: bool = False
     failed: bool = False
+    secure: bool = False
+    canonical: str = ""  # where aliases led, if there were any
 
 
 FAILED = _Records((), FAILED_TTL_S, failed=True)
 
 
 class Resolver:
-    """One for an engine. `server` is `host:port`; empty: the machine's own resolvers."""
+    """One for an engine. `server` is `host:port`; empty: the machine's own resolvers. `trusted`: it validates, and its AD flag is believed."""
 
     def __init__(
         self,
         server: str = "",
         *,
+        trusted: bool = False,
         timeout_s: float = 2.0,
         lifetime_s: float = 6.0,
         rng: random.Random | None = None,
@@ -75,6 +91,10 @@ class Resolver:
         self._dns.timeout = timeout_s
         self._dns.lifetime = lifetime_s
         self._dns.cache = None
+        self._trusted = trusted
+        if trusted:  # AD alone asks for the verdict (RFC 6840 §5.7), DO for resolvers that know only that; 1232 bytes come in one piece
+            self._dns.flags = dns.flags.RD | dns.flags.AD
+            self._dns.use_edns(0, dns.flags.DO, 1232)
         self._rng = rng or random.Random()  # noqa: S311  spreads load, keeps no secret
         self._clock = clock
         self._cache: dict[tuple[str, str], tuple[float, _Records]] = {}
@@ -90,14 +110,14 @@ class Resolver:
         if found.missing:
             return MailHosts((), "no_domain", found.ttl_s)
         if not found.rows:
-            return await self._implicit(name, found.ttl_s)
+            return await self._implicit(name, found)
         return self._ranked(found)
 
-    async def _implicit(self, name: str, ttl_s: int) -> MailHosts:
+    async def _implicit(self, name: str, mx: _Records) -> MailHosts:
         """No MX at all: the domain is its own host, if it has an address (RFC 5321 §5.1)."""
         four, six = await asyncio.gather(self._records(name, "A"), self._records(name, "AAAA"))
         if four.rows or six.rows:
-            return MailHosts(((0, name),), "found", min(ttl_s, max(four.ttl_s, six.ttl_s)))
+            return MailHosts(((0, name),), "found", min(mx.ttl_s, max(four.ttl_s, six.ttl_s)), mx.secure)
         failed = four.failed or six.failed
         return MailHosts((), "failed" if failed else "no_domain", FAILED_TTL_S if failed else NEGATIVE_TTL_S)
 
@@ -109,7 +129,7 @@ class Resolver:
             return MailHosts((), "failed", found.ttl_s)
         self._rng.shuffle(usable)
         usable.sort(key=lambda row: row[0])
-        return MailHosts(tuple(usable[:MAX_HOSTS]), "found", found.ttl_s)
+        return MailHosts(tuple(usable[:MAX_HOSTS]), "found", found.ttl_s, found.secure)
 
     async def addresses(self, host: str) -> tuple[str, ...]:
         """IPv4 first, then IPv6; empty when there are none or none could be learned."""
@@ -118,6 +138,35 @@ class Resolver:
             return ()
         four, six = await asyncio.gather(self._records(name, "A"), self._records(name, "AAAA"))
         return tuple(address for _, address in (four.rows + six.rows))[:MAX_ADDRESSES]
+
+    async def texts(self, name: str) -> tuple[str, ...] | None:
+        """The TXT records under a name, their strings joined; None when that could not be learned."""
+        found = await self._records(name, "TXT")
+        return None if found.failed else tuple(text for _, text in found.rows[:MAX_TEXTS])
+
+    async def tlsa(self, host: str, port: int) -> TlsaRecords:
+        """A host's TLSA records (RFC 7672 §2.2): under the name that its aliases lead to, else under its own; only where all of it is signed."""
+        name = ascii_domain(host)
+        if name is None or not self._trusted:
+            return TlsaRecords()
+        for base in await self._tlsa_bases(name):
+            found = await self._records(f"_{port}._tcp.{base}", "TLSA")
+            if found.failed:
+                return TlsaRecords(base=base, failed=True)
+            if found.rows and found.secure:
+                return TlsaRecords(tuple(text for _, text in found.rows), base)
+        return TlsaRecords()
+
+    async def _tlsa_bases(self, name: str) -> tuple[str, ...]:
+        """Hosts in unsigned zones are not asked for TLSA: some of their servers do not answer such questions at all (RFC 7672 §2.2.2)."""
+        both = await asyncio.gather(self._records(name, "A"), self._records(name, "AAAA"))
+        answers = [answer for answer in both if answer.rows]
+        canonical = next((answer.canonical for answer in answers if answer.canonical), "")
+        if answers and all(answer.secure for answer in answers):
+            return (canonical, name) if canonical else (name,)
+        if canonical and (await self._records(name, "CNAME")).secure:
+            return (name,)
+        return ()
 
     # -- asking -----------------------------------------------------------------------------------------------
 
@@ -148,7 +197,7 @@ class Resolver:
 
     async def _ask(self, name: str, kind: str) -> _Records:
         asked = dns.name.from_text(name)
-        shortest = LONGEST_TTL_S
+        shortest, secure, first = LONGEST_TTL_S, self._trusted, asked
         for _ in range(MAX_CNAMES):
             try:
                 answer = await self._dns.resolve(asked, kind, raise_on_no_answer=False, search=False)
@@ -157,16 +206,24 @@ class Resolver:
             except (dns.exception.DNSException, OSError, ValueError):
                 return FAILED  # SERVFAIL, REFUSED, timeouts, answers that are no DNS
             shortest = min(shortest, answer.chaining_result.minimum_ttl)
+            secure = secure and bool(answer.response.flags & dns.flags.AD)
             if answer.rrset is not None:
-                return _Records(_rows(answer.rrset), max(SHORTEST_TTL_S, min(shortest, LONGEST_TTL_S)))
+                alias = "" if answer.canonical_name == first else answer.canonical_name.to_text(omit_final_dot=True).lower()
+                return _Records(_rows(answer.rrset), max(SHORTEST_TTL_S, min(shortest, LONGEST_TTL_S)), secure=secure, canonical=alias)
             if answer.canonical_name == asked:
-                return _Records((), NEGATIVE_TTL_S)
+                return _Records((), NEGATIVE_TTL_S, secure=secure)
             asked = answer.canonical_name  # a server that does not follow CNAMEs itself
         return FAILED
 
 
 def _rows(rrset: dns.rrset.RRset) -> tuple[tuple[int, str], ...]:
-    """(preference, host) of MX records, (0, address) of others."""
-    if rrset.rdtype == dns.rdatatype.MX:
-        return tuple((record.preference, record.exchange.to_text(omit_final_dot=True).lower() or ".") for record in rrset)
-    return tuple((0, record.address) for record in rrset)
+    """(preference, host) of MX records, (0, address) or (0, text) of others."""
+    match rrset.rdtype:
+        case dns.rdatatype.MX:
+            return tuple((record.preference, record.exchange.to_text(omit_final_dot=True).lower() or ".") for record in rrset)
+        case dns.rdatatype.TXT:
+            return tuple((0, b"".join(record.strings).decode("utf-8", "replace")) for record in rrset)
+        case dns.rdatatype.A | dns.rdatatype.AAAA:
+            return tuple((0, record.address) for record in rrset)
+        case _:
+            return tuple((0, record.to_text()) for record in rrset)
