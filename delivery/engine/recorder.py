@@ -9,8 +9,10 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 from psycopg import Connection, Error
+from psycopg.errors import UniqueViolation
 
 from delivery.queue.record import advance_virtual_time, record
+from delivery.queue.record_new import NotNew, record_new
 from delivery.queue.settled import Settled
 from delivery.queue.wake import notify
 
@@ -69,12 +71,20 @@ class Recorder:
 
 
 def store(connection: Connection, engine_id: int, batch: list[Settled], tags: dict[tuple[int, int, int], float]) -> Lanes:
-    """One transaction; then wake whoever can take what was rerouted."""
-    with connection.transaction(), connection.cursor() as cursor:
-        (now,) = cursor.execute("SELECT platform_now()").fetchone() or (None,)
-        lanes = record(cursor, engine_id, batch, now) if batch else frozenset()  # type: ignore[arg-type]
-        if tags:
-            advance_virtual_time(cursor, tags)
+    """One transaction; then wake whoever can take what was rerouted. A batch of which something is known already is recorded with care."""
+    try:
+        lanes = _store(connection, engine_id, batch, tags, record_new)
+    except (NotNew, UniqueViolation):
+        lanes = _store(connection, engine_id, batch, tags, record)
     if lanes:
         notify(connection, lanes)
+    return lanes
+
+
+def _store(connection: Connection, engine_id: int, batch: list[Settled], tags: dict[tuple[int, int, int], float], how: Callable[..., Lanes]) -> Lanes:
+    with connection.transaction(), connection.cursor() as cursor:
+        (now,) = cursor.execute("SELECT platform_now()").fetchone() or (None,)
+        lanes = how(cursor, engine_id, batch, now) if batch else frozenset()
+        if tags:
+            advance_virtual_time(cursor, tags)
     return lanes

@@ -4,20 +4,20 @@ Only attempts that were not recorded before are counted, so a journal's replay c
 two engines that count the same stream never deadlock.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
 from psycopg import Cursor
 
+from delivery.queue import arrays
 from delivery.queue.settled import Settled
-from mailplatform.shell.ids import id_time_ms
 from pools.outcomes import Fault, Reason, Verdict
 
 PATH_COUNTERS = (
     "attempted", "delivered", "deferred", "rerouted", "bounced_recipient", "bounced_message", "bounced_infrastructure", "bounced_destination",
     "complaints", "connects", "connect_failures", "tls_errors", "latency_ms_sum",
 )  # fmt: skip
+TLS_ERRORS = frozenset({Reason.TLS_HANDSHAKE, Reason.TLS_CERTIFICATE, Reason.TLS_UNSUPPORTED, Reason.TLS_CRYPTO})
 STREAM_COUNTERS = ("attempted", "delivered", "delivered_first_try", "deferred", "bounced", "bounced_other", "complaints", "wait_ms_sum")
 
 
@@ -37,55 +37,57 @@ ADD_STREAMS = _add("pools_streamminute", ("stream_id", "tenant_id", "purpose", "
 
 def count_minutes(cursor: Cursor, settled: Sequence[Settled], now: datetime) -> None:
     """Add these attempts to their path's and stream's minute."""
-    paths: dict[tuple[int, ...], Counter[str]] = {}
-    streams: dict[tuple[int, ...], Counter[str]] = {}
+    paths: dict[tuple[int, ...], dict[str, int]] = {}
+    streams: dict[tuple[int, ...], dict[str, int]] = {}
     now_ms = int(now.timestamp() * 1000)
     for one in settled:
         attempt = one.attempt
-        path = paths.setdefault((attempt.ip_id, attempt.provider_id), Counter())
-        path.update(_of_path(one))
-        stream = streams.setdefault((one.stream_id, one.tenant_id, one.purpose, attempt.pool_id, attempt.provider_id), Counter())
-        stream.update(_of_stream(one, now_ms))
+        key: tuple[int, ...] = (attempt.ip_id, attempt.provider_id)
+        _of_path(one, paths.get(key) or paths.setdefault(key, dict.fromkeys(PATH_COUNTERS, 0)))
+        key = (one.stream_id, one.tenant_id, one.purpose, attempt.pool_id, attempt.provider_id)
+        _of_stream(one, now_ms, streams.get(key) or streams.setdefault(key, dict.fromkeys(STREAM_COUNTERS, 0)))
     _store(cursor, ADD_PATHS, ("ip_id", "provider_id"), PATH_COUNTERS, paths, now)
     _store(cursor, ADD_STREAMS, ("stream_id", "tenant_id", "purpose", "pool_id", "provider_id"), STREAM_COUNTERS, streams, now)
 
 
-def _of_path(one: Settled) -> dict[str, int]:
+def _of_path(one: Settled, counts: dict[str, int]) -> None:
     attempt = one.attempt
-    counts = {"attempted": 1, "latency_ms_sum": sum(attempt.timings.get(phase, 0) for phase in ("envelope", "body"))}
+    counts["attempted"] += 1
+    counts["latency_ms_sum"] += attempt.timings.get("envelope", 0) + attempt.timings.get("body", 0)
     if attempt.verdict == Verdict.DELIVERED:
-        counts["delivered"] = 1
+        counts["delivered"] += 1
     elif attempt.verdict == Verdict.REROUTED:
-        counts["rerouted"] = 1
+        counts["rerouted"] += 1
     elif one.final and attempt.fault != Fault.NONE:
-        counts[f"bounced_{attempt.fault}"] = 1
+        counts[f"bounced_{attempt.fault}"] += 1
     else:
-        counts["deferred"] = 1
+        counts["deferred"] += 1
     if attempt.phase == "connect":
-        counts["connect_failures"] = 1
+        counts["connect_failures"] += 1
     elif not attempt.connection_reused:
-        counts["connects"] = 1
-    if attempt.reason in (Reason.TLS_HANDSHAKE, Reason.TLS_CERTIFICATE, Reason.TLS_UNSUPPORTED, Reason.TLS_CRYPTO):
-        counts["tls_errors"] = 1
-    return counts
+        counts["connects"] += 1
+    if attempt.reason in TLS_ERRORS:
+        counts["tls_errors"] += 1
 
 
-def _of_stream(one: Settled, now_ms: int) -> dict[str, int]:
+def _of_stream(one: Settled, now_ms: int, counts: dict[str, int]) -> None:
     attempt = one.attempt
-    counts = {"attempted": 1}
+    counts["attempted"] += 1
     if attempt.verdict == Verdict.DELIVERED:
-        counts |= {"delivered": 1, "wait_ms_sum": max(0, now_ms - id_time_ms(attempt.id)), "delivered_first_try": int(attempt.id.int & 0xFF == 1)}
+        identity = attempt.id.int
+        counts["delivered"] += 1
+        counts["wait_ms_sum"] += max(0, now_ms - (identity >> 80))
+        counts["delivered_first_try"] += identity & 0xFF == 1
     elif one.final:
-        counts["bounced" if attempt.fault in (Fault.RECIPIENT, Fault.MESSAGE) else "bounced_other"] = 1
+        counts["bounced" if attempt.fault in (Fault.RECIPIENT, Fault.MESSAGE) else "bounced_other"] += 1
     elif not one.reroute:
-        counts["deferred"] = 1
-    return counts
+        counts["deferred"] += 1
 
 
-def _store(cursor: Cursor, statement: str, keys: Sequence[str], counters: Sequence[str], rows: dict[tuple[int, ...], Counter[str]], now: datetime) -> None:
+def _store(cursor: Cursor, statement: str, keys: Sequence[str], counters: Sequence[str], rows: dict[tuple[int, ...], dict[str, int]], now: datetime) -> None:
     if not rows:
         return
     ordered = sorted(rows)
-    values: dict[str, object] = {name: [key[n] for key in ordered] for n, name in enumerate(keys)}
-    values |= {name: [rows[key][name] for key in ordered] for name in counters}
+    values: dict[str, object] = {name: arrays.numbers(key[n] for key in ordered) for n, name in enumerate(keys)}
+    values |= {name: arrays.numbers(rows[key][name] for key in ordered) for name in counters}
     cursor.execute(statement, {**values, "now": now})

@@ -14,7 +14,7 @@ from uuid import UUID
 from psycopg import Cursor
 from psycopg.types.json import Jsonb
 
-from delivery.queue import columns
+from delivery.queue import arrays, columns
 from delivery.queue.minutes import count_minutes
 from delivery.queue.settled import AttemptRow, Settled
 from mailplatform.shell.ids import id_time_ms, lowest_id_at
@@ -84,6 +84,13 @@ def record(cursor: Cursor, engine_id: int, settled: Sequence[Settled], now: date
     finals = [one for one in settled if one.final]
     if finals:
         _finish(cursor, engine_id, finals, now)
+    lanes = move_on(cursor, engine_id, settled, now)
+    count_minutes(cursor, [one for one in settled if one.attempt.id in fresh], now)
+    return lanes
+
+
+def move_on(cursor: Cursor, engine_id: int, settled: Sequence[Settled], now: datetime) -> frozenset[tuple[int, int]]:
+    """What is tried again waits, or is ready at once for another path. Returns the lanes of the latter."""
     waiting = [one for one in settled if one.due_at or one.hold]
     if waiting:
         cursor.execute(TO_WAITING, {
@@ -103,7 +110,6 @@ def record(cursor: Cursor, engine_id: int, settled: Sequence[Settled], now: date
             "ids": [one.attempt.delivery_id for one in rerouted],
             "avoid": ["{" + ",".join(map(str, one.avoid_ip_ids)) + "}" for one in rerouted],
         })  # fmt: skip
-    count_minutes(cursor, [one for one in settled if one.attempt.id in fresh], now)
     return frozenset((one.attempt.pool_id, one.attempt.provider_id) for one in rerouted)
 
 
@@ -137,13 +143,18 @@ def _finish(cursor: Cursor, engine_id: int, finals: Sequence[Settled], now: date
     finals = [one for one in finals if one.attempt.delivery_id in ended]
     if not finals:
         return
+    finish(cursor, finals, now)
+
+
+def finish(cursor: Cursor, finals: Sequence[Settled], now: datetime) -> None:
+    """The last word about deliveries that have left the queue."""
     ids = [one.attempt.delivery_id for one in finals]
     cursor.execute(FINISH, {
-        "ids": ids,
-        "finals": [one.final for one in finals],
-        "reasons": [one.attempt.reason for one in finals],
-        "replies": [one.attempt.reply for one in finals],
-        "providers": [one.attempt.provider_id for one in finals],
+        "ids": arrays.ids(ids),
+        "finals": arrays.texts(one.final or "" for one in finals),
+        "reasons": arrays.texts(one.attempt.reason for one in finals),
+        "replies": arrays.texts(one.attempt.reply for one in finals),
+        "providers": arrays.numbers(one.attempt.provider_id for one in finals),
         "now": now,
         # A family's ids differ in their last bits only; the range keeps the update to the days that are concerned.
         "first": lowest_id_at(min(map(id_time_ms, ids))),

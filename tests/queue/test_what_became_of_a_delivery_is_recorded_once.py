@@ -6,9 +6,10 @@ from uuid import UUID
 
 import pytest
 
+from delivery.engine.recorder import store
 from delivery.queue.claim import Claim
 from delivery.queue.fence import evict
-from delivery.queue.record import give_back_unbegun, record
+from delivery.queue.record import give_back_unbegun
 from delivery.queue.settled import AttemptRow, Settled
 from mailplatform.shell.ids import attempt_id
 from tests.queue.house import House, connect, engine, knows, rows
@@ -28,8 +29,9 @@ def settled(house: House, claim: Claim, engine_id: int, verdict: str = "delivere
 
 
 def keep(engine_id: int, *all_settled: Settled) -> None:
-    with connect() as raw, raw.transaction(), raw.cursor() as cursor:
-        record(cursor, engine_id, all_settled, datetime.now(UTC))
+    """As an engine does."""
+    with connect() as raw:
+        store(raw, engine_id, list(all_settled), {})
 
 
 def _everything() -> list[object]:
