@@ -15,7 +15,7 @@ import structlog
 from psycopg import AsyncConnection, Error
 
 from delivery.engine.bids import make_bids
-from delivery.engine.choose import choose
+from delivery.engine.choose import Chooser
 from delivery.engine.hands import Hands
 from delivery.engine.outbox import Job, Site
 from delivery.engine.sites import Sites
@@ -42,6 +42,7 @@ class Claimer:
         self._hands = hands
         self._sites = sites
         self._send = send
+        self._chooser: Chooser | None = None
         self.on_unsorted: Callable[[], None] = lambda: None
         self._lanes: dict[Lane, float] = {}
         self._bodies: OrderedDict[UUID, queue.StoredBody] = OrderedDict()
@@ -106,7 +107,7 @@ class Claimer:
 
     async def _round(self, connection: AsyncConnection[Any]) -> None:
         hands, now = self._hands, time.monotonic()
-        if hands.stopping or not hands.lease.valid():
+        if hands.stopping or not hands.lease.valid() or now < hands.journal.rests_until_s:
             return
         if now >= self._look_at:
             self._look_at = now + LOOK_EVERYWHERE_S
@@ -157,16 +158,17 @@ class Claimer:
         await self._load_bodies(connection, {claim.body_id for claim in claims})
         await self._sites.load(connection, {claim.domain for claim in claims})
         now, wall, unplaced = time.monotonic(), hands.now(), []
+        chooser = self._chooser = self._chooser or Chooser(hands.path, hands.setup.name, hands.setup.pick)
         for claim in claims:
             hands.recorder.claimed((claim.pool_id, claim.provider_id, claim.purpose), claim.tag)
             key, _ = hands.world.provider(claim.provider_id)
-            path, why = choose(claim, hands.world, hands.path, now, wall)
+            path, why = chooser.choose(claim, hands.world, now, wall)
             body, site = self._bodies.get(claim.body_id), self._sites.of(claim.domain, key)
             if path is None or body is None or site is None:
                 unplaced.append(claim.id)
                 continue
             path.in_hand += 1
-            self._send(Job(claim, body, path, key, {**why, "engine": hands.setup.name}), site)
+            self._send(Job(claim, body, path, key, why), site)
         hands.put_back(unplaced)
 
     async def _load_bodies(self, connection: AsyncConnection[Any], ids: set[UUID]) -> None:

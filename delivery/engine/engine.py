@@ -24,7 +24,7 @@ from delivery.queue.fence import leave
 from delivery.queue.promote import promote_due
 from delivery.queue.wake import notify
 
-DRAIN_S = 8.0
+DRAIN_S, FLUSH_S = 7.0, 2.0  # together under the ten seconds that a stop may take
 log = structlog.get_logger(__name__)
 
 
@@ -80,10 +80,14 @@ class Engine:
         deadline = time.monotonic() + DRAIN_S
         while hands.busy and time.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
-        if not hands.busy:
-            await hands.recorder.flushed()
-            await hands.in_database(hand_back, self._unspent())
-            await hands.in_database(leave, hands.id)
+        await hands.let_go()  # whose dot was written and who still has no answer is told as unknown, and tried again
+        try:
+            async with asyncio.timeout(FLUSH_S):
+                await hands.recorder.flushed()
+                await hands.in_database(hand_back, self._unspent())
+                await hands.in_database(leave, hands.id)
+        except (TimeoutError, Error) as error:  # the database is away: the journal is kept, and the agent does it when it is back
+            log.warning("left_without_a_word", error=str(error))
 
     def _unspent(self) -> list[tuple[int, int, int, datetime, int]]:
         return [

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import structlog
 from psycopg import Connection, Error
 
 from delivery.engine.budget import Budget
@@ -23,7 +24,9 @@ from delivery.engine.lease import Lease
 from delivery.engine.outbox import Job
 from delivery.engine.path import Path
 from delivery.engine.recorder import Recorder
+from delivery.engine.score import Health
 from delivery.engine.setup import Setup
+from delivery.engine.standing import shared, stand
 from delivery.engine.world import World
 from delivery.queue.claim import Claim
 from delivery.queue.record import give_back_unbegun
@@ -33,10 +36,12 @@ from delivery.sign.keyring import Keyring
 from delivery.sign.returnpath import return_path
 from delivery.smtp.tls import TlsContexts
 from delivery.sort.resolver import Resolver
+from pools.mood import ProviderMood, against_us
 from pools.outcomes import Outcome
 from pools.routes import is_address
 
 CONNECTING_AT_ONCE = 12  # a TLS handshake takes 1.5 ms of the loop: more at once would hold it up
+log = structlog.get_logger(__name__)
 
 
 class Hands:
@@ -51,6 +56,8 @@ class Hands:
         self._returning: set[UUID] = set()
         self._recording: dict[UUID, int] = {}  # a rerouted one may come back before the record of its last attempt has
         self.paths: dict[tuple[int, int], Path] = {}
+        self.moods: dict[int, ProviderMood] = {}  # of providers that answer every path alike
+        self.health = Health()
         self.settled_count = 0
         self.on_room: Callable[[], None] = lambda: None
         self.jitter: Callable[[], float] = random.random
@@ -81,6 +88,7 @@ class Hands:
             elif facts.lifted_at != path.lifted_at:
                 path.lift(now, world.now.timestamp())
             path.lifted_at = facts.lifted_at
+        self.moods = stand(self.paths.values(), world.rivals, self.health, now)
 
     def path(self, ip_id: int, provider_id: int) -> Path:
         found = self.paths.get((ip_id, provider_id))
@@ -104,7 +112,8 @@ class Hands:
             "settled": self.settled_count,
             "ips": sorted(self.world.ips),
             "paths": len(self.paths),
-            "loop_gap_ms": self.lease.longest_gap_ms(),
+            "loop_gap_ms": round(self.health.loop_gap_ms),
+            **shared(self.paths.values(), self.health, time.monotonic()),
         }
 
     # -- what a message needs -----------------------------------------------------------------------------------------
@@ -130,7 +139,9 @@ class Hands:
         return return_path(delivery, self.setup.secret, self.setup.return_path_domain)
 
     def other_paths(self, claim: Claim, ip_id: int) -> int:
-        """Sending IPs of the pool, on any engine, that this delivery has not tried."""
+        """Sending IPs of the pool, on any engine, that this delivery has not tried; none where all would meet the same wall."""
+        if claim.provider_id in self.moods:
+            return 0
         return len(self.world.pools.get(claim.pool_id, {}).keys() - {ip_id, *claim.avoid_ip_ids})
 
     def budget_left(self, claim: Claim) -> bool:
@@ -140,12 +151,21 @@ class Hands:
 
     def settled(self, job: Job, settled: Settled) -> None:
         """Journal first, then the recorder."""
-        self.journal.answer(settled)
-        self.in_hand.pop(job.id, None)
+        if self.in_hand.get(job.id) is not job.claim:  # it has left these hands: whoever stumbled afterwards must not settle it again
+            return
+        try:
+            self.journal.answer(settled)
+        except OSError as error:  # a full disk: the answer is still recorded; should that fail too, the journal says that a dot was written
+            log.error("journal_failed", error=str(error))
+        del self.in_hand[job.id]
         self._recording[job.id] = self._recording.get(job.id, 0) + 1
-        job.path.in_hand -= 1
+        path, attempt, now_s = job.path, settled.attempt, time.monotonic()
+        path.in_hand -= 1
+        path.moved_at_s = now_s
+        path.mood.heard(against_us(attempt.verdict, attempt.reason, attempt.fault), now_s)
+        path.mood.timed(attempt.timings, now_s)
         self.settled_count += 1
-        self._budget.count((job.claim.pool_id, job.claim.provider_id), settled.reroute, time.monotonic())
+        self._budget.count((job.claim.pool_id, job.claim.provider_id), settled.reroute, now_s)
         self.recorder.add(settled)
         self.on_room()
 
@@ -166,8 +186,9 @@ class Hands:
         """Not begun, or stopped before the dot: they go back as they came."""
         ids = []
         for job in jobs:
-            job.path.in_hand -= 1
-            ids.append(job.id)
+            if self.in_hand.get(job.id) is job.claim:
+                job.path.in_hand -= 1
+                ids.append(job.id)
         self.put_back(ids)
 
     def put_back(self, ids: Sequence[UUID]) -> None:

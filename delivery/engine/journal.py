@@ -8,10 +8,13 @@ One line each, written at once with write(2), so that it survives the engine's d
     A json      the answer, and what becomes of the delivery
 
 Promises: an answer that is here is recorded once, by the engine or by `replay`. *Unknowable* is only a D without an A: the dot
-was written and nobody can know whether the provider took the message. A torn last line is no line.
+was written and nobody can know whether the provider took the message. A torn line is no line.
+How it fails: a full disk raises JournalFailed; no dot is written without its line, and claims stop for a moment.
 """
 
+import errno
 import os
+import time
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -27,6 +30,11 @@ from delivery.queue.settled import AttemptRow, Settled
 from mailplatform.shell.ids import delivery_of
 
 ROTATE_BYTES = 8 * 1024 * 1024
+CLAIMS_REST_S = 1.0  # after a write that failed
+
+
+class JournalFailed(OSError):
+    """A line could not be written: whatever it would have allowed must not happen."""
 
 
 def journal_path(folder: Path, engine_id: int) -> Path:
@@ -49,6 +57,8 @@ class Journal:
         self._size = 0
         self._open_ids: set[UUID] = set()
         self._before_rotation: set[UUID] | None = None
+        self._torn = False
+        self.rests_until_s = 0.0
 
     def begun(self, attempt: UUID) -> None:
         self._open_ids.add(attempt)
@@ -88,7 +98,18 @@ class Journal:
             self._old.unlink(missing_ok=True)
 
     def _write(self, line: bytes) -> None:
-        self._size += os.write(self._fd, line)
+        if self._torn:  # what was cut off must not swallow what follows
+            line = b"\n" + line
+        try:
+            written = os.write(self._fd, line)
+        except OSError as error:
+            self.rests_until_s = time.monotonic() + CLAIMS_REST_S
+            raise JournalFailed(error.errno, error.strerror) from error
+        self._size += written
+        self._torn = written < len(line)
+        if self._torn:
+            self.rests_until_s = time.monotonic() + CLAIMS_REST_S
+            raise JournalFailed(errno.ENOSPC, "the journal took half a line")
 
     def _rotate(self) -> None:
         os.close(self._fd)
@@ -125,13 +146,16 @@ def read(path: Path) -> Read:
     dots: set[UUID] = set()
     for line in _lines(path.with_suffix(".journal.old"), path):
         kind, _, rest = line.partition(b" ")
-        if kind == b"B":
-            begun.add(UUID(hex=rest.decode()))
-        elif kind == b"D":
-            dots.add(UUID(hex=rest.decode()))
-        elif kind == b"A":
-            settled = _settled(orjson.loads(rest))
-            answers[settled.attempt.id] = settled
+        try:
+            if kind == b"B":
+                begun.add(UUID(hex=rest.decode()))
+            elif kind == b"D":
+                dots.add(UUID(hex=rest.decode()))
+            elif kind == b"A":
+                settled = _settled(orjson.loads(rest))
+                answers[settled.attempt.id] = settled
+        except ValueError:  # torn by a full disk: it was never finished, and nothing was done on its word
+            continue
     open_ids = begun - answers.keys()
     return Read(tuple(answers.values()), frozenset(map(delivery_of, open_ids)), frozenset(map(delivery_of, dots - answers.keys())))
 

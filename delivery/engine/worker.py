@@ -16,6 +16,7 @@ from psycopg import Error
 
 from delivery.classify.classify import classify_connect, classify_transcript
 from delivery.engine.hands import Hands
+from delivery.engine.journal import JournalFailed
 from delivery.engine.outbox import Job, Outbox
 from delivery.engine.settle import Room, settle
 from delivery.queue.settled import AttemptRow
@@ -29,6 +30,7 @@ from pools.outcomes import Fault, Outcome, Reason, Verdict
 
 IDLE_S = 10.0
 LONGEST_RATE_WAIT_S = 2.0
+ANSWER_LOST = Outcome(Verdict.UNKNOWN, Reason.NETWORK_ANSWER_LOST, Fault.INFRASTRUCTURE)
 log = structlog.get_logger(__name__)
 
 
@@ -42,18 +44,24 @@ class Worker:
         outbox.connecting += 1
         self._connecting = True
         self.job: Job | None = None
+        self._dot_written = False  # of this job's message
+        self._heard: Transcript | None = None  # how its conversation ended
         self._connect_ms = 0
 
     async def run(self) -> None:
         try:
             while not self.hands.stopping and (job := self.outbox.next() or await self.outbox.wait(self._idle_s())):
-                self.job = job
+                self.job, self._dot_written, self._heard = job, False, None
                 try:
                     await self._handle(job)
-                except Error:  # the database went away before anything was sent
-                    self.hands.give_back([job])
+                except (Error, JournalFailed):
+                    if self._dot_written:
+                        raise
+                    self.hands.give_back([job])  # the database went away, or the disk is full, before anything was sent
                 self.job = None
         except asyncio.CancelledError:
+            if self.job and self._dot_written and self.hands.lease.valid():  # the end of a drain: nobody waits for this answer any more
+                self._finish(self.job, ANSWER_LOST, Phase.BODY, None, "the engine ended before the answer came", {})
             raise
         except Exception:
             log.exception("worker_failed", path=str((self.path.ip_id, self.path.provider_id)))
@@ -168,7 +176,7 @@ class Worker:
             hands.give_back([job])
             return
         hands.journal.begun(attempt)
-        transcript = await session.send(envelope, head, body, lambda: self._may_write_dot(attempt))
+        transcript = self._heard = await session.send(envelope, head, body, lambda: self._may_write_dot(attempt))
         if transcript.failure is Failure.FENCED:
             hands.give_back([job])
             return
@@ -185,6 +193,7 @@ class Worker:
         if not self.hands.lease.valid():
             return False
         self.hands.journal.dot(attempt)
+        self._dot_written = True
         return True
 
     def _finish(self, job: Job, outcome: Outcome, phase: Phase, reply: Reply | None, detail: str, timings: dict[str, int], reused: bool = False) -> None:
@@ -220,9 +229,14 @@ class Worker:
             hands.act(self.path, outcome, attempt.reply)
 
     def _surprise(self, job: Job) -> None:
-        """A bug of ours: temporary for the mail, loud for us (it has been logged)."""
-        outcome = Outcome(Verdict.DEFERRED, Reason.LOCAL_ERROR, Fault.INFRASTRUCTURE)
-        self._finish(job, outcome, Phase.CONNECT, None, "an error on our side; it is in the log", {})
+        """A bug of ours: temporary for the mail, loud for us (it has been logged). What the provider said of the message stands all the same."""
+        heard, detail = self._heard, "an error on our side; it is in the log"
+        if heard and heard.accepted:
+            self._finish(job, Outcome(Verdict.DELIVERED, Reason.ACCEPTED, Fault.NONE), Phase.BODY, heard.final, detail, {})
+        elif self._dot_written and (heard is None or heard.unknowable):
+            self._finish(job, ANSWER_LOST, Phase.BODY, None, detail, {})
+        else:
+            self._finish(job, Outcome(Verdict.DEFERRED, Reason.LOCAL_ERROR, Fault.INFRASTRUCTURE), Phase.CONNECT, None, detail, {})
 
 
 def _broke(transcript: Transcript, session: Session) -> str:
