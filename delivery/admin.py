@@ -187,3 +187,16 @@ class DkimKeyAdmin(ModelAdmin):
             private, obj.public_record = make_key(obj.algorithm)
             obj.private_encrypted = encrypt(private)
         super().save_model(request, obj, form, change)
+
+
+@admin.register(models.MtaStsPolicy)
+class MtaStsPolicyAdmin(LookOnly):
+    list_display = ("domain", "mode", "policy_id", "fetched_at", "expires_at", "problem")
+    list_filter = ("mode",)
+    search_fields = ("domain__startswith",)
+
+
+@admin.register(models.BrokenTls)
+class BrokenTlsAdmin(LookOnly):
+    list_display = ("host", "proof", "failure", "detail", "failures", "since", "retry_at")
+    search_fields = ("host__startswith",)

@@ -252,6 +252,49 @@ class IpLease(models.Model):
     granted_at = models.DateTimeField()
 
 
+class MtaStsPolicy(models.Model):
+    """What a recipient domain asks of senders (RFC 8461), as it was last fetched; engines share it and keep it fresh."""
+
+    domain = models.CharField(max_length=253, primary_key=True)
+    policy_id = models.CharField(max_length=32, help_text="The id in its TXT record when it was fetched.")
+    mode = models.CharField(max_length=8, blank=True, help_text="enforce, testing or none; empty: it was never had.")
+    mx = ArrayField(models.CharField(max_length=255), default=list, help_text="Patterns of the hosts that may take its mail.")
+    fetched_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True)
+    tried_at = models.DateTimeField(help_text="The last fetch, whatever came of it.")
+    problem = models.TextField(blank=True, help_text="What came of the last fetch when it was no policy; one that had been had before holds on.")
+
+    class Meta:
+        ordering = ["domain"]
+        verbose_name = "MTA-STS policy"
+        verbose_name_plural = "MTA-STS policies"
+
+    def __str__(self) -> str:
+        return self.domain
+
+
+class BrokenTls(models.Model):
+    """A mail host whose TLS failed: until `retry_at` nobody connects to it for that kind of proof, and nothing goes in the clear."""
+
+    host = models.CharField(max_length=253)
+    proof = models.CharField(max_length=12, help_text="delivery.smtp.target.TlsMode: what was asked of its TLS.")
+    failure = models.CharField(max_length=20, help_text="delivery.smtp.wire.Failure")
+    detail = models.TextField(blank=True)
+    failures = models.IntegerField(default=1, help_text="In a row.")
+    since = models.DateTimeField()
+    last_at = models.DateTimeField()
+    retry_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["host"]
+        verbose_name = "broken TLS"
+        verbose_name_plural = "broken TLS"
+        constraints = [models.UniqueConstraint(fields=["host", "proof"], name="broken_tls_once")]
+
+    def __str__(self) -> str:
+        return self.host
+
+
 class Suppression(models.Model):
     """An address that a tenant must not mail."""
 

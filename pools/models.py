@@ -193,6 +193,7 @@ class DomainProvider(models.Model):
     domain = models.CharField(max_length=253, primary_key=True)
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="sorted_domains")
     hosts = models.JSONField(default=list, help_text="[[preference, host], …] in order of preference (RFC 5321 §5.1).")
+    secure = models.BooleanField(default=False, db_default=False, help_text="A trusted resolver found the MX records signed: DANE may be asked.")
     sorted_at = models.DateTimeField()
     expires_at = models.DateTimeField()
 
