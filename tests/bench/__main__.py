@@ -12,7 +12,7 @@ NOT_BENCHMARKS = {"__init__", "__main__", "report"}
 
 
 def names() -> list[str]:
-    return sorted(file.stem for file in HERE.glob("*.py") if file.stem not in NOT_BENCHMARKS and not file.stem.startswith("_"))
+    return sorted(file.stem for file in HERE.glob("*.py") if file.stem not in NOT_BENCHMARKS and not file.stem.startswith(("_", "test_")))
 
 
 def main() -> int:
