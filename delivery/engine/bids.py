@@ -1,13 +1,14 @@
 """Bids: which lanes to ask for, and for how much. Pure but for the paths it reads.
 
-The auction by delay: a path's score becomes a handicap; a lane is asked for what its best open path may take at its handicap. Scores of
-other engines' paths need not be known here: the better one simply comes first.
+The auction by delay: a path's score becomes a handicap, relative to the lane's best open path on any engine; a lane is asked for what this
+engine's best open path may take at its handicap.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
 
+from delivery.engine.choose import handicap_ms
 from delivery.engine.path import Path
 from delivery.engine.world import World
 from delivery.queue.claim import Bid
@@ -47,5 +48,5 @@ def _offer(lane: tuple[int, int], world: World, path_of: PathOf, now_s: float) -
     paths = {ip: path_of(ip, provider_id) for ip in members}
     open_ips = [ip for ip, path in paths.items() if path.open(now_s)]
     room = sum(paths[ip].room(now_s) for ip in open_ips)
-    handicap_ms = min((members[ip] + paths[ip].handicap_ms() for ip in open_ips), default=0)
-    return Offer(lane, tuple(sorted(open_ips)), handicap_ms, room)
+    handicap = handicap_ms(lane, world, [paths[ip] for ip in open_ips])
+    return Offer(lane, tuple(sorted(open_ips)), handicap, room)

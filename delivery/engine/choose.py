@@ -1,43 +1,209 @@
-"""Choose: which of an engine's paths takes a claimed delivery, and why. Pure but for the paths it reads.
+"""Choose: which of an engine's paths takes a claimed delivery, and why.
 
-Inside the engine the open path with the best score, and among equals the one with least in hand, takes the delivery.
+A lane's `Field` is made anew every FRESH_S, not for every delivery: its open paths with their handicaps, and what the closed ones are closed by.
+`soonest` takes the path that would have delivered first: the time that it needs with what it has in hand, and what is left of its
+handicap. Deliveries beyond what a path may have in hand go to others while any has room. The why of an attempt shares the field's list of
+the other paths (docs/architecture.md tells its words).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from delivery.engine.path import Path
+from delivery.engine.rivals import OPEN
+from delivery.engine.score import Rank, behind_ms
+from delivery.engine.standing import state_of
 from delivery.engine.world import World
 from delivery.queue.claim import Claim
+from pools.purposes import Purpose
+
+FRESH_S = 0.02
+OTHERS_TOLD = 6
+PROBE_WAITS_S = 5.0  # so long a probe waits for another than a transactional delivery
 
 PathOf = Callable[[int, int], Path]
+Why = dict[str, object]
 
 
-def choose(claim: Claim, world: World, path_of: PathOf, now_s: float, now: datetime) -> tuple[Path | None, dict[str, object]]:
-    """The path that takes a claimed delivery, and why; None when none of them is open any more."""
-    members = world.own_members(claim.pool_id)
-    paths = {ip: path_of(ip, claim.provider_id) for ip in members}
-    usable = [ip for ip, path in paths.items() if path.open(now_s)]
-    fresh = [ip for ip in usable if ip not in claim.avoid_ip_ids] or usable
-    if claim.sticky_ip_id in fresh:
-        fresh = [claim.sticky_ip_id]
-    if not fresh:
-        return None, {}
-    best = min(fresh, key=lambda ip: (members[ip] + paths[ip].handicap_ms(), paths[ip].in_hand))
-    waited_ms = max(0, round((now - claim.ready_at).total_seconds() * 1000))
-    others = [
-        {"ip": world.ips[ip].address, "score": round(path.score()), "handicap_ms": members[ip] + path.handicap_ms(), "state": _word(ip, path, claim, now_s)}
-        for ip, path in paths.items()
-        if ip != best
-    ]
-    why = {"waited_ms": waited_ms, "score": round(paths[best].score()), "handicap_ms": members[best] + paths[best].handicap_ms(), "others": others[:8]}
-    return paths[best], why
+@dataclass(slots=True)
+class Runner:
+    """An open path in a field. `takes_s`: until a delivery that it is given now would be delivered."""
+
+    path: Path
+    handicap_ms: int
+    score: float
+    most: int
+    probing: bool
+    takes_s: float
+
+    @property
+    def ip_id(self) -> int:
+        return self.path.ip_id
+
+    @property
+    def has_room(self) -> bool:
+        return self.path.in_hand < self.most
 
 
-def _word(ip: int, path: Path, claim: Claim, now_s: float) -> str:
-    """Why this one did not win, in a word of the closed set: avoided, closed, full, open."""
-    if ip in claim.avoid_ip_ids:
-        return "avoided"
-    if not path.open(now_s):
-        return "closed"
-    return "open" if path.room(now_s) else "full"
+Pick = Callable[[Sequence[Runner], Claim, float], Runner]  # runners, the delivery, how long it has waited in seconds
+
+
+@dataclass(slots=True)
+class Field:
+    """The paths of one lane, for a few milliseconds."""
+
+    until_s: float
+    runners: list[Runner]
+    closed: list[tuple[float, list[object]]]  # this engine's closed paths and other engines', with their scores
+    told: dict[int, list[list[object]]] = field(default_factory=dict)  # by winner
+
+
+class Chooser:
+    """Of one engine. `pick` is the one thing that tells routing policies apart."""
+
+    def __init__(self, path_of: PathOf, name: str, pick: Pick) -> None:
+        self._path_of, self._name, self._pick = path_of, name, pick
+        self._fields: dict[tuple[int, int], Field] = {}
+        self._world: World | None = None
+
+    def choose(self, claim: Claim, world: World, now_s: float, now: datetime) -> tuple[Path | None, Why]:
+        """The path that takes a claimed delivery, and why; None when none of them is open any more."""
+        if world is not self._world:
+            self._world = world
+            self._fields.clear()
+        lane = (claim.pool_id, claim.provider_id)
+        found = self._fields.get(lane)
+        if found is None or now_s >= found.until_s:
+            found = self._fields[lane] = make_field(lane, world, self._path_of, now_s)
+        runners = found.runners
+        special = claim.sticky_ip_id is not None or bool(claim.avoid_ip_ids)
+        if special:
+            runners = _allowed(runners, claim)
+        if not runners:
+            return None, {}
+        waited_s = max(0.0, (now - claim.ready_at).total_seconds())
+        winner = self._pick(runners, claim, waited_s)
+        path = winner.path
+        if not path.in_hand:
+            path.moved_at_s = now_s
+        others = _others(found, winner, claim, now_s) if special else found.told.get(path.ip_id)
+        if others is None:
+            others = found.told[path.ip_id] = _others(found, winner, None, now_s)
+        why: Why = {"w": round(waited_s * 1000), "h": winner.handicap_ms, "s": round(winner.score), "e": self._name, "o": others}
+        if (more := len(found.runners) + len(found.closed) - 1 - len(others)) > 0:
+            why["m"] = more
+        if winner.probing:
+            found.runners.remove(winner)  # one delivery probes it
+        else:
+            winner.takes_s = takes_s(path, now_s, path.in_hand + 1)
+        return path, why
+
+
+def soonest(runners: Sequence[Runner], claim: Claim, waited_s: float) -> Runner:
+    """The open path with room that would have delivered first; without room anywhere, the one that would."""
+    best, best_s, roomy = runners[0], float("inf"), False
+    for runner in runners:
+        room = runner.has_room
+        if roomy and not room:
+            continue
+        at_s = runner.takes_s + max(0.0, runner.handicap_ms / 1000 - waited_s)
+        if runner.probing:
+            at_s = PROBE_WAITS_S if claim.purpose == Purpose.TRANSACTIONAL else 0.0
+        if at_s < best_s or (room and not roomy):
+            best, best_s, roomy = runner, at_s, room
+    return best
+
+
+def takes_s(path: Path, now_s: float, ahead: int) -> float:
+    """Until a delivery with so many ahead of it would be delivered: by its connections, its rates, and whether it stands still."""
+    mood, connections = path.mood, path.slots.open
+    answer_s = mood.answer_now_s(now_s)
+    if connections:
+        # A connection more is opened when two wait for each there is (outbox).
+        needed_s = answer_s * (1.0 + max(0, ahead - connections + 1) / max(connections, min(path.limits.connections, ahead // 3)))
+    else:
+        needed_s = mood.connect_s + answer_s * (1 + ahead)
+    if ahead and (still_s := now_s - path.moved_at_s) > answer_s:
+        needed_s += still_s  # whatever hangs has hung so long, and will for as long again
+    for rate in path.rates:
+        needed_s = max(needed_s, rate.earliest(now_s) - now_s + ahead * rate.rate.spacing_s + answer_s)
+    return needed_s
+
+
+def make_field(lane: tuple[int, int], world: World, path_of: PathOf, now_s: float) -> Field:
+    """Who is open, who is not and why, at this moment."""
+    pool_id, provider_id = lane
+    members, rivals = world.pools.get(pool_id, {}), world.rivals
+    ranks: dict[int, Rank] = {}
+    runners: list[Runner] = []
+    closed: list[tuple[float, list[object]]] = []
+    for ip, tier_ms in members.items():
+        if ip not in world.ips:
+            if rival := rivals.of(ip, provider_id):
+                closed.append((rival.score, _told(ip, rival.state, rival.score, rival.n)))
+            continue
+        path = path_of(ip, provider_id)
+        if path.open(now_s):
+            ranks[ip] = Rank(tier_ms, path.score())
+            runners.append(Runner(path, 0, ranks[ip].score, path.in_hand + path.room(now_s), path.probing, takes_s(path, now_s, path.in_hand)))
+        else:
+            state, n = state_of(path, now_s)
+            closed.append((path.score(), _told(ip, state, path.score(), n)))
+    best = _best([*ranks.values(), *([elsewhere] if (elsewhere := rivals.best(members, provider_id)) else [])])
+    for runner in runners:
+        runner.handicap_ms = behind_ms(ranks[runner.ip_id], best)
+    return Field(now_s + FRESH_S, runners, closed)
+
+
+def handicap_ms(lane: tuple[int, int], world: World, paths: Sequence[Path]) -> int:
+    """How long a lane's deliveries must have waited before this engine may claim them, for the best of these open paths of its own."""
+    members = world.pools.get(lane[0], {})
+    own = _best([Rank(members.get(path.ip_id, 0), path.score()) for path in paths])
+    elsewhere = world.rivals.best(members, lane[1])
+    return behind_ms(own, _best([own, elsewhere]) if elsewhere else own) if own else 0
+
+
+def _allowed(runners: Sequence[Runner], claim: Claim) -> list[Runner]:
+    """The path that a greylisting provider wants again; else those that have not had it, if there are any."""
+    fresh = [runner for runner in runners if runner.ip_id not in claim.avoid_ip_ids] or list(runners)
+    return [runner for runner in fresh if runner.ip_id == claim.sticky_ip_id] or fresh
+
+
+def _others(found: Field, winner: Runner, claim: Claim | None, now_s: float) -> list[list[object]]:
+    """The other paths of the pool, best scored first; `claim` where this one delivery's past decided."""
+    told = [*found.closed, *((runner.score, _lost(runner, winner, claim, now_s)) for runner in found.runners if runner is not winner)]
+    told.sort(key=_scored, reverse=True)
+    return [entry for _, entry in told[:OTHERS_TOLD]]
+
+
+def _lost(runner: Runner, winner: Runner, claim: Claim | None, now_s: float) -> list[object]:
+    """Why an open path did not win."""
+    state, n = OPEN, 0
+    if claim and runner.ip_id in claim.avoid_ip_ids:
+        state = "avoided"
+    elif claim and claim.sticky_ip_id == winner.ip_id:
+        state = "sticky"
+    elif not runner.has_room:
+        state, n = state_of(runner.path, now_s)
+        if state == OPEN:
+            state, n = "full", runner.path.limits.connections
+    elif runner.takes_s > winner.takes_s:
+        state, n = "slower", round((runner.takes_s - winner.takes_s) * 1000)
+    return _told(runner.ip_id, state, runner.score, n)
+
+
+def _told(ip_id: int, state: str, score: float, n: int) -> list[object]:
+    return [ip_id, state, round(score), n] if n else [ip_id, state, round(score)]
+
+
+def _best(ranks: Sequence[Rank]) -> Rank | None:
+    return min(ranks, key=_cost, default=None)
+
+
+def _cost(rank: Rank) -> float:
+    return rank.cost_ms
+
+
+def _scored(told: tuple[float, list[object]]) -> float:
+    return told[0]

@@ -16,6 +16,7 @@ from delivery.engine.allowance import Want, ask, hand_back
 from delivery.engine.claimer import Claimer
 from delivery.engine.connections import Connections
 from delivery.engine.hands import Hands
+from delivery.engine.health import measure
 from delivery.engine.persist import save_paths, save_state
 from delivery.engine.sites import Sites
 from delivery.engine.sorter import Sorter
@@ -151,6 +152,7 @@ class Engine:
         hands = self._hands
         while True:
             await asyncio.sleep(1.0)
+            hands.health = measure(hands.health, hands.lease.longest_gap_ms())
             try:
                 await self._look()
                 await hands.in_database(save_paths, [path for path in hands.paths.values() if path.changed], hands.to_wall)

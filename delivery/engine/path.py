@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from delivery.engine.allowance import DAY_S, Allowance
+from delivery.engine.score import Points, claim_ahead, score
 from pools.binds import NOTHING, Binds, Limit
 from pools.learned import Learned, apply, from_json, limits_now, recover
 from pools.limits import Gcra, Slots
+from pools.mood import Mood
 from pools.outcomes import ActionScope, PathAction
 from pools.providers.profile import Profile
 
 CIRCUIT_OPENS_AT = 2
 FIRST_PROBE_S, LAST_PROBE_S = 1.0, 300.0
 CLAIM_AHEAD_S = 0.5
-LOAD_WEIGHT = 20.0
-MS_A_POINT = 2.0
 FIRST_RATE_PER_S = 20.0
 SITES_REMEMBERED = 1000
 PATH_SCOPES = (ActionScope.PATH, ActionScope.IP, ActionScope.NETBLOCK)
@@ -39,6 +39,8 @@ class Path:
     wanted_at_s: float = float("-inf")  # when there was last something to claim for it
     learned: Learned = field(default_factory=Learned)
     reputation: float = 100.0
+    mood: Mood = field(default_factory=Mood)
+    points: Points = field(default_factory=Points)  # what its score has lost, told once a second (standing)
     paused: bool = False
     lifted_at: datetime | None = None  # the operator's last lift that was heard
     closed_until_s: float = 0.0
@@ -46,6 +48,7 @@ class Path:
     circuit_failures: int = 0
     probe_at_s: float = 0.0
     in_hand: int = 0
+    moved_at_s: float = 0.0  # when something was last settled, or dealt to it while it had nothing
     sent_per_s: float = FIRST_RATE_PER_S
     changed: bool = False
     _connects: dict[Hashable, Gcra] = field(default_factory=dict)
@@ -65,24 +68,24 @@ class Path:
         probing = now_s >= self.probe_at_s and self.in_hand == 0
         return not self.paused and now_s >= self.closed_until_s and (self.circuit_failures < CIRCUIT_OPENS_AT or probing)
 
-    def score(self) -> float:
-        """0 to 100: reputation, less what of its connections is in use."""
-        return max(0.0, self.reputation - LOAD_WEIGHT * min(1.0, self.in_hand / max(1, 2 * self.limits.connections)))
+    @property
+    def probing(self) -> bool:
+        """Its circuit is open: what it takes now is a probe."""
+        return self.circuit_failures >= CIRCUIT_OPENS_AT
 
-    def handicap_ms(self) -> int:
-        """How long a delivery must have waited before this path may claim it."""
-        return round((100.0 - self.score()) * MS_A_POINT)
+    def score(self) -> float:
+        """0 to 100: what is left after its points, and after what of its connections is in use."""
+        return score(self.points.lost, self.in_hand / (2 * self.limits.connections))
 
     def room(self, now_s: float) -> int:
-        """How many more deliveries to claim for it: what it sends in half a second, at least two a connection."""
+        """How many more deliveries to claim for it: what it sends in half a second, at least one a connection, by its score."""
         self.wanted_at_s = now_s
         if not self.open(now_s):
             return 0
         if self.circuit_failures >= CIRCUIT_OPENS_AT:
             return 1
-        ahead = max(2 * self.limits.connections, int(self.sent_per_s * CLAIM_AHEAD_S))
-        for rate in self.rates:
-            ahead = min(ahead, max(1, int(CLAIM_AHEAD_S / rate.rate.spacing_s)))
+        spacing_s = max([rate.rate.spacing_s for rate in self.rates], default=0.0)
+        ahead = claim_ahead(self.limits.connections, self.sent_per_s, self.mood.answer_now_s(now_s), spacing_s, self.score())
         if self.allowance:
             ahead = min(ahead, self.allowance.left(now_s))
         return max(0, ahead - self.in_hand)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from delivery.engine.choose import Pick, soonest
 from delivery.smtp.addresses import AddressPolicy
 from delivery.smtp.target import Timeouts
 
@@ -22,3 +23,4 @@ class Setup:
     journal_folder: Path
     slice_s: float
     timeouts: Timeouts = field(default_factory=Timeouts)
+    pick: Pick = soonest  # which open path takes the next delivery

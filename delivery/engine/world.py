@@ -13,6 +13,7 @@ from psycopg import Connection
 from psycopg.rows import dict_row, namedtuple_row
 
 from delivery.classify.rulebook import RuleBook
+from delivery.engine.rivals import NOBODY, RIVALS, Rivals, rivals_of
 from pools.providers.profile import Profile, profile_of
 from pools.providers.rollup import Catalogue
 from pools.routes import Route, routes_of
@@ -42,11 +43,12 @@ MY_IPS = """
 """
 # Every pool's members that can send at all, with the fallback pool's as members of last resort.
 MEMBERS = """
+    WITH leased AS (SELECT l.ip_id FROM delivery_iplease l JOIN pools_sendingip ip ON ip.id = l.ip_id WHERE ip.state = 'active')
     SELECT p.id AS pool_id, m.ip_id, CASE WHEN m.own THEN 0 ELSE %(borrowed)s END AS handicap_ms
-      FROM pools_pool p JOIN pools_poolmember m ON m.pool_id = p.id JOIN delivery_iplease l ON l.ip_id = m.ip_id
+      FROM pools_pool p JOIN pools_poolmember m ON m.pool_id = p.id JOIN leased l ON l.ip_id = m.ip_id
     UNION ALL
     SELECT p.id, m.ip_id, %(fallback)s
-      FROM pools_pool p JOIN pools_poolmember m ON m.pool_id = p.fallback_id JOIN delivery_iplease l ON l.ip_id = m.ip_id
+      FROM pools_pool p JOIN pools_poolmember m ON m.pool_id = p.fallback_id JOIN leased l ON l.ip_id = m.ip_id
      WHERE NOT EXISTS (SELECT 1 FROM pools_poolmember own WHERE own.pool_id = p.id AND own.ip_id = m.ip_id)
 """
 PROVIDERS = "SELECT id, key, mx_suffixes, domains, is_tail, facts, overrides FROM pools_provider WHERE NOT is_tail OR overrides <> '{}'"
@@ -95,6 +97,7 @@ class World:
     routes: dict[str, Route]
     tls_exceptions: frozenset[str]
     paths: dict[tuple[int, int], PathFacts] = field(default_factory=dict)
+    rivals: Rivals = NOBODY
     asked_at_s: float = 0.0  # this machine's monotonic clock before `now` was asked for
 
     def provider(self, provider_id: int) -> tuple[str, Profile]:
@@ -129,12 +132,14 @@ def load_world(connection: Connection, engine_id: int, node: str, former: World 
         pools: dict[int, dict[int, int]] = {}
         for row in cursor.execute(MEMBERS, {"borrowed": BORROWED_HANDICAP_MS, "fallback": FALLBACK_HANDICAP_MS}).fetchall():
             pools.setdefault(row["pool_id"], {})[row["ip_id"]] = row["handicap_ms"]
+        serving = [members.keys() for members in pools.values() if not ips.keys().isdisjoint(members)]
+        rivals = rivals_of(cursor.execute(RIVALS, {"engine": engine_id, "ips": list(set().union(*serving) - ips.keys())}).fetchall())
         new_ips = former is None or not ips.keys() <= former.ips.keys()
         paths = {(row.pop("ip_id"), row.pop("provider_id")): PathFacts(**row) for row in cursor.execute(PATHS, {"ips": list(ips), "all": new_ips}).fetchall()}
         routes = routes_of(_named(cursor.connection, ROUTES))
         exceptions = frozenset(row["match"] for row in cursor.execute(TLS_EXCEPTIONS).fetchall())
         catalogue, providers, default, rulebook = _slow_facts(cursor, former, now)
-    return World(now, ips, pools, providers, default, catalogue, rulebook, routes, exceptions, paths, asked_at_s)
+    return World(now, ips, pools, providers, default, catalogue, rulebook, routes, exceptions, paths, rivals, asked_at_s)
 
 
 def _slow_facts(cursor: Any, former: World | None, now: datetime) -> tuple[Catalogue, dict[int, tuple[str, Profile]], Profile, RuleBook]:

@@ -7,6 +7,7 @@ import pytest
 
 from delivery.engine.allowance import HOUR_S, Granted, Want
 from delivery.engine.path import CIRCUIT_OPENS_AT, LAST_PROBE_S, Path
+from delivery.engine.score import Points
 from pools.binds import NOTHING, Binds, Limit
 from pools.outcomes import ActionKind, ActionScope, PathAction
 from pools.providers.profile import Profile
@@ -60,12 +61,11 @@ def test_room_never_exceeds_the_rate() -> None:
     assert _path(connections=50, per_minute=60).room(0) == 1
 
 
-def test_a_worse_score_is_a_longer_handicap() -> None:
+def test_a_path_loses_score_with_its_reputation_and_its_load() -> None:
     good, bad, busy = _path(), _path(), _path()
-    bad.reputation = 60
+    bad.points = Points(reputation=40)
     busy.in_hand = 100
-    assert good.handicap_ms() == 0
-    assert good.handicap_ms() < busy.handicap_ms() < bad.handicap_ms()
+    assert 100 == good.score() > busy.score() > bad.score()
 
 
 def test_a_paused_path_takes_nothing() -> None:

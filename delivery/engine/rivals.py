@@ -1,0 +1,87 @@
+"""Rivals: other engines' paths, as an auction must know them: their scores, and whether they can take anything at all.
+
+Each engine writes its paths' scores into its own row's state, once a second with its other counters, and reads those of the engines whose
+IPs serve a pool with its own: no table, row or statement more. A path that is not listed has seen no traffic lately and nothing
+against it. An engine that is suspected or drains is `gone`: its paths are no better ones. What is read is up to two seconds old, which costs a
+delivery at most the largest handicap.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from delivery.engine.score import Rank
+from pools.mood import Heard
+
+MOST_SHARED = 500
+RIVALS = """
+    SELECT e.id, array_agg(l.ip_id) AS ips, e.suspected_at IS NOT NULL OR e.draining AS gone, e.state->'scores' AS scores,
+           coalesce((e.state->>'health')::float8, 0) AS health
+      FROM delivery_iplease l JOIN delivery_engine e ON e.id = l.engine_id
+     WHERE l.ip_id = ANY (%(ips)s) AND e.id <> %(engine)s
+     GROUP BY e.id
+"""
+OPEN, GONE = "open", "gone"
+CLOSED = frozenset({"paused", "suspended", "circuit", "hour", "day", GONE})  # full and rate are not: their time comes in milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """`state` and `n` are the why's words (docs/architecture.md)."""
+
+    score: float = 100.0
+    state: str = OPEN
+    n: int = 0
+    heard: Heard | None = None
+
+    @property
+    def open(self) -> bool:
+        return self.state not in CLOSED
+
+
+@dataclass(frozen=True, slots=True)
+class Rivals:
+    """By IP: what an unlisted path of it is worth; by (IP, provider): what is listed."""
+
+    ips: Mapping[int, Rival] = field(default_factory=dict)
+    paths: Mapping[tuple[int, int], Rival] = field(default_factory=dict)
+
+    def of(self, ip_id: int, provider_id: int) -> Rival | None:
+        """None: nobody owns the IP, or this engine does."""
+        whole = self.ips.get(ip_id)
+        if whole is None or whole.state == GONE:
+            return whole
+        return self.paths.get((ip_id, provider_id), whole)
+
+    def best(self, members: Mapping[int, int], provider_id: int) -> Rank | None:
+        """The best open path among these members (IP → its membership's handicap)."""
+        ranks = (Rank(tier_ms, rival.score) for ip, tier_ms in members.items() if (rival := self.of(ip, provider_id)) and rival.open)
+        return min(ranks, key=_cost, default=None)
+
+    def heard(self, provider_id: int) -> list[Heard]:
+        """What other engines' paths hear of a provider."""
+        return [rival.heard for (_, provider), rival in self.paths.items() if provider == provider_id and rival.heard]
+
+
+NOBODY = Rivals()
+
+
+def rivals_of(rows: Iterable[Mapping[str, Any]]) -> Rivals:
+    """From RIVALS' rows; what cannot be read is left out."""
+    ips: dict[int, Rival] = {}
+    paths: dict[tuple[int, int], Rival] = {}
+    for row in rows:
+        whole = Rival(max(0.0, 100.0 - row["health"]), GONE if row["gone"] else OPEN)
+        ips.update((ip, whole) for ip in row["ips"])
+        for entry in row["scores"] or ():
+            try:
+                ip, provider, score, state, n, *heard = entry
+                word = Heard(float(heard[0]), float(heard[1]), str(heard[2])) if heard else None
+                paths[int(ip), int(provider)] = Rival(float(score), str(state), int(n), word)
+            except (ValueError, TypeError, IndexError):
+                continue
+    return Rivals(ips, paths)
+
+
+def _cost(rank: Rank) -> float:
+    return rank.cost_ms

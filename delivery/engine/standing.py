@@ -1,0 +1,67 @@
+"""Standing: once a second, what each of an engine's paths has lost, whose mood a provider's refusals are, and what other engines are told.
+
+Promises: nothing here is done for a message. Reads the paths and the rivals; writes only `path.points`.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from delivery.engine.path import Path
+from delivery.engine.rivals import MOST_SHARED, OPEN, Rivals
+from delivery.engine.score import Health, points
+from pools.binds import Limit
+from pools.mood import AS_USUAL, FIRST_ANSWER_S, Heard, ProviderMood, provider_mood
+
+LATELY_S = 60.0
+WORTH_TELLING = 2.0  # points
+WORDS = {Limit.NOTHING: OPEN, Limit.CONNECTIONS: "full"}  # others have the limit's own name
+
+
+def stand(paths: Iterable[Path], rivals: Rivals, health: Health, now_s: float) -> dict[int, ProviderMood]:
+    """Give every path its points; the moods of the providers that are not as usual."""
+    by_provider: dict[int, list[Path]] = {}
+    for path in paths:
+        by_provider.setdefault(path.provider_id, []).append(path)
+    heard: dict[int, list[Heard]] = {}
+    for (_, provider), rival in rivals.paths.items():
+        if rival.heard:
+            heard.setdefault(provider, []).append(rival.heard)
+    of_node, moods = health.points(), {}
+    for provider, own in by_provider.items():
+        mood = provider_mood([*heard.get(provider, ()), *(_heard(path, now_s) for path in own)])
+        if mood is not AS_USUAL:
+            moods[provider] = mood
+        fastest_s = max(FIRST_ANSWER_S, min(path.mood.answer_now_s(now_s) for path in own))
+        for path in own:
+            path.points = points(path.reputation, path.mood.refused_now(now_s), mood.refused, path.mood.answer_now_s(now_s), fastest_s, of_node)
+    return moods
+
+
+def shared(paths: Iterable[Path], health: Health, now_s: float) -> dict[str, Any]:
+    """For the engine's state: scores of the paths that had traffic lately or have lost something, those of most traffic first."""
+    told = [path for path in paths if now_s - path.wanted_at_s < LATELY_S or path.points.lost >= WORTH_TELLING or not path.open(now_s)]
+    told.sort(key=_wanted, reverse=True)
+    return {"health": health.points(), "scores": [_entry(path, now_s) for path in told[:MOST_SHARED]]}
+
+
+def state_of(path: Path, now_s: float) -> tuple[str, int]:
+    """The why's word for what binds a path, and its figure."""
+    binds = path.binds(now_s)
+    if binds.limit is Limit.RATE and binds.until_s is not None:
+        return "rate", max(0, round((binds.until_s - now_s) * 1000))
+    return WORDS.get(binds.limit) or str(binds.limit), binds.figure if binds.limit is Limit.CONNECTIONS else 0
+
+
+def _entry(path: Path, now_s: float) -> list[object]:
+    state, n = state_of(path, now_s)
+    entry: list[object] = [path.ip_id, path.provider_id, round(path.score()), state, n]
+    heard = _heard(path, now_s)
+    return [*entry, round(heard.refused, 2), round(heard.seen, 1), heard.reason] if heard.seen >= 1.0 else entry
+
+
+def _heard(path: Path, now_s: float) -> Heard:
+    return Heard(path.mood.refused_now(now_s), path.mood.seen_now(now_s), path.mood.reason)
+
+
+def _wanted(path: Path) -> float:
+    return path.wanted_at_s
