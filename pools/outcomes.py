@@ -120,6 +120,8 @@ class Reason(StrEnum):
     TLS_REQUIRETLS = "tls.requiretls"
     TLS_HANDSHAKE = "tls.handshake"
     TLS_CERTIFICATE = "tls.certificate"
+    TLS_MTA_STS = "tls.mta_sts"  # its MTA-STS policy names none of the hosts that its MX records name
+    TLS_DANE = "tls.dane"  # its TLSA records name another certificate, or cannot be had while they are said to exist
 
     PROTOCOL_ERROR = "protocol.error"
     PROTOCOL_HELO = "protocol.helo"

@@ -17,7 +17,7 @@ PATH_COUNTERS = (
     "attempted", "delivered", "deferred", "rerouted", "bounced_recipient", "bounced_message", "bounced_infrastructure", "bounced_destination",
     "complaints", "connects", "connect_failures", "tls_errors", "latency_ms_sum",
 )  # fmt: skip
-TLS_ERRORS = frozenset({Reason.TLS_HANDSHAKE, Reason.TLS_CERTIFICATE, Reason.TLS_UNSUPPORTED, Reason.TLS_CRYPTO})
+TLS_ERRORS = frozenset({Reason.TLS_HANDSHAKE, Reason.TLS_CERTIFICATE, Reason.TLS_UNSUPPORTED, Reason.TLS_CRYPTO, Reason.TLS_MTA_STS, Reason.TLS_DANE})
 STREAM_COUNTERS = ("attempted", "delivered", "delivered_first_try", "deferred", "bounced", "bounced_other", "complaints", "wait_ms_sum")
 
 

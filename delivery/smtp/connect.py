@@ -20,7 +20,7 @@ from delivery.smtp.failure import ConnectFailure
 from delivery.smtp.features import features_of
 from delivery.smtp.session import Session
 from delivery.smtp.target import Source, Target, Timeouts, TlsMode
-from delivery.smtp.tls import TlsContexts, describe
+from delivery.smtp.tls import TlsContexts, proof
 from delivery.smtp.wire import Failure, Phase, Reply
 
 __all__ = ["ConnectFailure", "connect"]
@@ -51,6 +51,7 @@ class _Opening:
         self._channel = channel
         self._target = target
         self._timeouts = timeouts
+        self._contexts = contexts
         self._context = contexts.context_for(target.tls) if target.tls is not TlsMode.NONE else None
         self._bridge = Bridge(channel)
         # Neither host nor port for it to resolve or connect: it is handed a living connection.
@@ -104,7 +105,7 @@ class _Opening:
         if not self._smtp.supports_extension("starttls"):
             raise ConnectFailure(Phase.STARTTLS, Failure.TLS_NOT_OFFERED, detail=f"{self._target.host} offers no STARTTLS")
         try:
-            await self._smtp.starttls(server_hostname=self._target.host.rstrip("."), tls_context=context, timeout=self._timeouts.starttls_s)
+            await self._smtp.starttls(server_hostname=self._target.server_name, tls_context=context, timeout=self._timeouts.starttls_s)
         except aiosmtplib.SMTPResponseException:
             reply = self._bridge.last
             if self._channel.ended or reply is None:
@@ -122,7 +123,10 @@ class _Opening:
         agreed = self._channel.transport.get_extra_info("ssl_object") if self._channel.transport and not self._channel.ended else None
         if agreed is None:
             raise self._failure(Phase.STARTTLS)
-        return describe(agreed, self._target.tls)
+        how, problem = proof(agreed, self._target, self._contexts)
+        if problem:
+            raise ConnectFailure(Phase.STARTTLS, Failure.TLS_DANE, detail=problem)
+        return how
 
     def _handshake_failure(self, exc: Exception) -> ConnectFailure:
         if isinstance(exc, TimeoutError):

@@ -3,18 +3,26 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from delivery.tlspolicy.dane import Tlsa
+
 
 class TlsMode(StrEnum):
-    """NONE only where an operator's audited exception says so; nothing ever falls back to it."""
+    """What TLS has to be, and who asks for it. NONE only where an operator's audited exception says so; nothing ever falls back to it."""
 
     NONE = "none"
     REQUIRED = "required"  # encrypted, TLS 1.2 or newer; the certificate is not checked (opportunistic MX names prove nothing)
-    VERIFIED = "verified"  # encrypted, and the certificate is the host's by a known authority
+    VERIFIED = "verified"  # encrypted, and the certificate is the host's by a known authority: a route's or a provider's word
+    MTA_STS = "mta_sts"  # the same: the domain's policy asks for it (RFC 8461)
+    TESTING = "testing"  # as REQUIRED, and the log says what an enforced policy would have refused (RFC 8461 §5)
+    DANE = "dane"  # encrypted, and the certificate is one that the host's TLSA records name (RFC 7672)
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One address of one host. `host` is its name (for SNI and certificates), `address` what was resolved and is connected to."""
+    """One address of one host. `host` is its name (for SNI and certificates), `address` what was resolved and is connected to.
+
+    With DANE `tlsa` are the usable records and `base` the name that they stand under.
+    """
 
     host: str
     address: str
@@ -22,6 +30,13 @@ class Target:
     tls: TlsMode
     username: str = ""
     password: str = ""
+    tlsa: tuple[Tlsa, ...] = ()
+    base: str = ""
+
+    @property
+    def server_name(self) -> str:
+        """What TLS is told (RFC 7672 §8.1: the TLSA records' name)."""
+        return (self.base or self.host).rstrip(".")
 
     def __repr__(self) -> str:  # a password must not reach a log
         return f"Target({self.host}, {self.address}:{self.port}, {self.tls.value}{', with credentials' if self.username else ''})"

@@ -39,6 +39,8 @@ class Failure(StrEnum):
     TLS_HANDSHAKE = "tls_handshake"
     TLS_CERTIFICATE = "tls_certificate"
     TLS_NOT_OFFERED = "tls_not_offered"
+    TLS_MTA_STS = "tls_mta_sts"  # the domain's policy does not name this host
+    TLS_DANE = "tls_dane"  # its certificate is none that its TLSA records name, or those cannot be had
     ADDRESS_REFUSED = "address_refused"  # the address policy forbids this target
     UNSUPPORTED = "unsupported"  # the peer lacks what this message needs: 8BITMIME, SMTPUTF8, its size
 

@@ -75,7 +75,7 @@ def test_tls_is_described_and_the_name_is_verified_where_asked(run, secrets) -> 
     with Peer(script, context=secrets.server) as peer:
         assert run(talk(TlsMode.REQUIRED)).startswith("TLSv1.3 TLS_")
         assert run(talk(TlsMode.REQUIRED)).endswith(" unverified")
-        assert run(talk(TlsMode.VERIFIED)).endswith(" verified")
+        assert run(talk(TlsMode.VERIFIED)).endswith(" webpki")
     assert peer.errors == []
 
 
