@@ -11,7 +11,9 @@ from functools import cached_property
 from uuid import UUID
 
 from delivery.models import Attempt, Delivery, DeliveryState, Engine, Event, Message
+from delivery.waits import For, Last, Wait, wait_of
 from delivery.whereabouts import UNSEEN, Place, whereabouts
+from delivery.why import Why, ip_ids, read_why, sentence, words_for
 from mailplatform.shell import formats
 from mailplatform.shell.clock import now
 from mailplatform.shell.ids import delivery_of, family_end, id_time_ms, message_of
@@ -20,6 +22,7 @@ from mailplatform.tenants.scope import Scope
 from pools.models import Pool, Provider, SendingIP, Stream
 from pools.outcomes import Fault, Verdict
 from pools.purposes import Purpose
+from pools.ways import ways_of
 
 ATTEMPTS_SHOWN = 50
 EVENTS_SHOWN = 100
@@ -48,6 +51,16 @@ class PhaseTime:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """A path that did not win an attempt."""
+
+    address: str
+    score: float
+    state: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Try:
     """An attempt with the words that belong to it."""
 
@@ -59,6 +72,7 @@ class Try:
     engine: str
     phases: tuple[PhaseTime, ...]
     scale_ms: int
+    why: Why
 
     @property
     def took_ms(self) -> int:
@@ -75,14 +89,13 @@ class Try:
         return f"{words}; the fault is {fault}" if fault else words
 
     @property
-    def why(self) -> str:
-        return why_words(self.attempt.why)
+    def why_sentence(self) -> str:
+        return sentence(self.why, str(self.ip) if self.ip else "an IP that is gone", self.provider)
 
     @property
-    def others(self) -> list[dict[str, object]]:
-        """The paths that did not win: ip, score, handicap_ms, state."""
-        others = self.attempt.why.get("others")
-        return [other for other in others if isinstance(other, dict)] if isinstance(others, list) else []
+    def compared(self) -> list[Compared]:
+        """The paths that did not win."""
+        return [Compared(other.address, other.score, str(other.state), words_for(other, self.provider)) for other in self.why.others]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +123,7 @@ class Story:
     pool: Pool | None
     domain: SendingDomain | None
     engines: dict[int, str] = field(default_factory=dict)
+    wait: Wait | None = None
 
     @property
     def state(self) -> str:
@@ -122,6 +136,11 @@ class Story:
     @property
     def purpose(self) -> str:
         return Purpose(self.message.purpose).label
+
+    @property
+    def waits_in_words(self) -> bool:
+        """Whether what it waits for is a sentence of its own: the first line says the others."""
+        return self.wait is not None and self.wait.what not in (For.RETRY, For.SCHEDULE, For.HOLD)
 
     @cached_property
     def answer(self) -> str:
@@ -156,18 +175,20 @@ def tell(message: Message, delivery: Delivery) -> Story:
     providers = dict(Provider.objects.filter(pk__in=provider_ids).values_list("id", "name"))
     engine_ids = {attempt.engine_id for attempt in attempts} | {place.engine_id or 0}
     engines = {engine.pk: str(engine) for engine in Engine.objects.filter(pk__in=engine_ids).select_related("node")}
+    provider = providers.get(delivery.provider_id or place.provider_id or 0, "")
     return Story(
         message=message,
         delivery=delivery,
         place=place,
         tries=tuple(_tries(attempts, providers, engines)),
         events=events,
-        provider=providers.get(delivery.provider_id or place.provider_id or 0, ""),
+        provider=provider,
         tenant=Tenant.objects.filter(pk=message.tenant_id).first(),
         stream=Stream.objects.filter(pk=message.stream_id).first(),
         pool=Pool.objects.filter(pk=message.pool_id).first(),
         domain=SendingDomain.objects.filter(pk=message.domain_id).first(),
         engines=engines,
+        wait=_wait(place, provider, attempts) if delivery.final is None else None,
     )
 
 
@@ -250,12 +271,6 @@ def explanation(story: Story) -> str:
     last = story.tries[0] if story.tries else None
     rerouted = sum(1 for one in story.tries if one.attempt.verdict == Verdict.REROUTED)
     sentences = []
-    if story.place.place == "sorting":
-        sentences.append("Its domain is being looked up, to know which provider takes its mail.")
-    if story.place.place == "quota":
-        sentences.append("Every path to this provider has used what it may send for now.")
-    if story.place.place == "lane":
-        sentences.append("The lane that it belongs to is closed.")
     if rerouted:
         paths = "One path" if rerouted == 1 else f"{formats.number(rerouted)} paths"
         sentences.append(f"{paths} could not take it; the platform chose another at once, and the tenant saw no bounce.")
@@ -278,30 +293,24 @@ def reason_words(reason: str) -> str:
     return f"{prefix}: {words}" if prefix else words
 
 
-def why_words(why: dict[str, object]) -> str:
-    """Why a path won, from the numbers that the engine kept."""
-    words = []
-    if isinstance(score := why.get("score"), int | float):
-        words.append(f"score {score:.0f}")
-    if isinstance(handicap := why.get("handicap_ms"), int | float):
-        words.append(f"handicap {formats.milliseconds(handicap)}")
-    if isinstance(waited := why.get("waited_ms"), int | float):
-        words.append(f"after {formats.milliseconds(waited)} in the queue")
-    known = {"score", "handicap_ms", "waited_ms", "others"}
-    words += [f"{name.replace('_', ' ')} {value}" for name, value in why.items() if name not in known and not isinstance(value, dict | list)]
-    if why.get("others") == []:
-        words.append("no other path of this engine serves the pool")
-    return ", ".join(words)
-
-
 def ordinal(number: int) -> str:
     suffix = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number}{suffix}"
 
 
 # -- pieces --------------------------------------------------------------------------------------------------------------
+def _wait(place: Place, provider: str, attempts: Sequence[Attempt]) -> Wait | None:
+    """What it waits for; the ways of its lane are read only where a path is what it waits for."""
+    lane = (place.pool_id or 0, place.provider_id or 0)
+    ways = ways_of([lane])[lane] if place.place == "ready" else ()
+    last = Last(attempts[0].reply, reason_words(attempts[0].reason)) if attempts else None
+    return wait_of(place, ways, provider or "the provider", last, now())
+
+
 def _tries(attempts: Sequence[Attempt], providers: dict[int, str], engines: dict[int, str]) -> Iterator[Try]:
-    ips = {ip.pk: ip for ip in SendingIP.objects.filter(pk__in={attempt.ip_id for attempt in attempts}).select_related("node")}
+    known = {attempt.ip_id for attempt in attempts}.union(*(ip_ids(attempt.why) for attempt in attempts))
+    ips = {ip.pk: ip for ip in SendingIP.objects.filter(pk__in=known).select_related("node")}
+    addresses = {pk: str(ip) for pk, ip in ips.items()}
     pools = dict(Pool.objects.filter(pk__in={attempt.pool_id for attempt in attempts}).values_list("id", "name"))
     longest = max((sum(_times(attempt).values()) for attempt in attempts), default=0) or 1
     for attempt in attempts:
@@ -310,8 +319,9 @@ def _tries(attempts: Sequence[Attempt], providers: dict[int, str], engines: dict
             phases.append(PhaseTime(PHASES.get(name, name), ms, x))
             x += ms
         engine = engines.get(attempt.engine_id, f"engine {attempt.engine_id}, gone since")
-        ip = ips.get(attempt.ip_id)
-        yield Try(attempt.pk.int & 0xFF, attempt, ip, providers.get(attempt.provider_id, ""), pools.get(attempt.pool_id, ""), engine, tuple(phases), longest)
+        provider, pool = providers.get(attempt.provider_id, ""), pools.get(attempt.pool_id, "")
+        why = read_why(attempt.why, addresses)
+        yield Try(attempt.pk.int & 0xFF, attempt, ips.get(attempt.ip_id), provider, pool, engine, tuple(phases), longest, why)
 
 
 def _times(attempt: Attempt) -> dict[str, int]:

@@ -4,7 +4,7 @@ Which queue table a row is in is its state (docs/architecture.md). One lookup by
 many ids. Promises: a delivery that moves between two tables while it is looked for is `queued`, never gone.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -16,12 +16,14 @@ from delivery.queue.states import OF_WAITING
 
 _LOOK = f"""
     SELECT id, 'queued' AS state, 'ready' AS place, '' AS scope, NULL::timestamptz AS due_at, attempts, provider_id, NULL::int8 AS engine_id, pool_id,
-           ready_at AS since
+           ready_at AS since, sticky_ip_id, avoid_ip_ids
       FROM delivery_ready WHERE id = ANY (%(ids)s)
     UNION ALL
-    SELECT id, 'sending', 'claimed', '', NULL, attempts, provider_id, engine_id, pool_id, claimed_at FROM delivery_claimed WHERE id = ANY (%(ids)s)
+    SELECT id, 'sending', 'claimed', '', NULL, attempts, provider_id, engine_id, pool_id, claimed_at, NULL, '{{}}'
+      FROM delivery_claimed WHERE id = ANY (%(ids)s)
     UNION ALL
-    SELECT id, {OF_WAITING}, why, scope, due_at, attempts, provider_id, NULL, pool_id, ready_at FROM delivery_waiting WHERE id = ANY (%(ids)s)
+    SELECT id, {OF_WAITING}, why, scope, due_at, attempts, provider_id, NULL, pool_id, ready_at, sticky_ip_id, avoid_ip_ids
+      FROM delivery_waiting WHERE id = ANY (%(ids)s)
 """
 
 
@@ -38,6 +40,8 @@ class Place:
     engine_id: int | None = None
     pool_id: int | None = None
     since: datetime | None = None
+    sticky_ip_id: int | None = None
+    avoid_ip_ids: Sequence[int] = ()
 
 
 UNSEEN = Place(DeliveryState.QUEUED, "moving")

@@ -3,7 +3,7 @@
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import path
+from django.urls import path as address
 
 from mailplatform.shell.audit import record_request
 from mailplatform.shell.clock import now
@@ -13,14 +13,24 @@ from mailplatform.shell.permissions import Permission
 from mailplatform.shell.switch import Switch
 from mailplatform.shell.tables import named_page
 from pools import figures
+from pools.learned import from_json
 from pools.models import Path, Pool, Provider, ResponseRule, SendingIP
+from pools.path_minutes import last_hour
+from pools.providers.profile import profile_of
 from pools.providers.shipped import group_of
+from pools.returning import limit_rows, returns
+from pools.ways import way_of
 
 RULES_SHOWN = 100
 DOMAINS_SHOWN = 12
 IP_STATE = Switch(
     "sending IP state", SendingIP, "state", (SendingIP.State.ACTIVE, SendingIP.State.PAUSED),
     done=lambda state: f"sending IP {state}", told=lambda ip: f"{ip} is {ip.state} now.", again=lambda ip: f"{ip} is {ip.state} again.",
+)  # fmt: skip
+PATH_STATE = Switch(
+    "path state", Path, "state", (Path.State.OPEN, Path.State.PAUSED),
+    done=lambda state: f"path {'paused' if state == Path.State.PAUSED else 'resumed'}",
+    told=lambda path: f"{path} is {path.state} now.", again=lambda path: f"{path} is {path.state} again.",
 )  # fmt: skip
 
 
@@ -59,6 +69,26 @@ def ip_state(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("ip", pk)
 
 
+@page(Permission.SEE, under="pools")
+def path(request: HttpRequest, pk: int) -> HttpResponse:
+    """One way out: what holds it, its limits and how they come back, its last hour."""
+    found = get_object_or_404(Path.objects.select_related("ip__node__zone", "provider"), pk=pk)
+    at = now()
+    learned, profile = from_json(found.learned), profile_of(found.provider, figures.default_provider())
+    context = {
+        "path": found, "way": way_of(found), "pools": found.ip.pools.all(), "chart": last_hour(found, at),
+        "limits": limit_rows(profile, learned, found.limits_now, at.timestamp()), "returns": returns(learned, at.timestamp()),
+    }  # fmt: skip
+    return render(request, "pools/path.html", context)
+
+
+@action(Permission.STEER)
+def path_state(request: HttpRequest, pk: int) -> HttpResponse:
+    """Pause a path, or let it send again. Its engine hears it within a second."""
+    PATH_STATE.turn(request, request.POST.get("state", ""), pk=pk)
+    return redirect("path", pk)
+
+
 @action(Permission.STEER)
 def path_lift(request: HttpRequest, pk: int) -> HttpResponse:
     """Lift what limits a path: back-off, learned limits, circuit. Its engine hears it within a second."""
@@ -68,7 +98,7 @@ def path_lift(request: HttpRequest, pk: int) -> HttpResponse:
         found.suspended_until, found.learned, found.circuit_failures, found.why, found.lifted_at = None, {}, 0, "", now()
         found.save(update_fields=["suspended_until", "learned", "circuit_failures", "why", "lifted_at"])
         record_request(request, "path lifted", found, f"{found} was opened again; it had been limited because: {was or 'nothing'}.")
-    return redirect("ip", found.ip_id)
+    return redirect("path", pk)
 
 
 @page(Permission.SEE)
@@ -98,11 +128,13 @@ register(Group.SENDING, "Pools & IPs", "pools", Permission.SEE, 10)
 register(Group.SENDING, "Providers", "providers", Permission.SEE, 30)
 
 urlpatterns = [
-    path("pools/", pools, name="pools"),
-    path("pools/<slug:name>/", pool, name="pool"),
-    path("ips/<int:pk>/", ip, name="ip"),
-    path("ips/<int:pk>/state/", ip_state, name="ip_state"),
-    path("paths/<int:pk>/lift/", path_lift, name="path_lift"),
-    path("providers/", providers, name="providers"),
-    path("providers/<int:pk>/", provider, name="provider"),
+    address("pools/", pools, name="pools"),
+    address("pools/<slug:name>/", pool, name="pool"),
+    address("ips/<int:pk>/", ip, name="ip"),
+    address("ips/<int:pk>/state/", ip_state, name="ip_state"),
+    address("paths/<int:pk>/", path, name="path"),
+    address("paths/<int:pk>/state/", path_state, name="path_state"),
+    address("paths/<int:pk>/lift/", path_lift, name="path_lift"),
+    address("providers/", providers, name="providers"),
+    address("providers/<int:pk>/", provider, name="provider"),
 ]

@@ -105,6 +105,14 @@ def moment(at: datetime | None, now: datetime) -> str:
     return f"{at:%H:%M:%S}" if at.date() == now.astimezone(UTC).date() else f"{at:%-d %b, %H:%M}"
 
 
+def about(at: datetime | None, now: datetime) -> str:
+    """14:30, or 23 Nov, 14:30: for what nobody knows to the second."""
+    if at is None:
+        return NOT_KNOWN
+    at = at.astimezone(UTC)
+    return f"{at:%H:%M}" if at.date() == now.astimezone(UTC).date() else f"{at:%-d %b, %H:%M}"
+
+
 def exact(at: datetime) -> str:
     """What a `title` shows: 22 Nov 2026, 14:26:07 UTC."""
     return f"{at.astimezone(UTC):%-d %b %Y, %H:%M:%S} UTC"

@@ -16,6 +16,11 @@ def test_it_shows_the_answer_and_every_reply(as_role, world: World) -> None:
     assert "TLSv1.3" in page and "brightfield-example.mail.protection.outlook.com" in page and "127.10.1.1" in page and "m-busy" in page
 
 
+def test_it_says_why_each_path_won(as_role, world: World) -> None:
+    page = as_role("viewer").get(f"/messages/{world.deliveries['delivered']}/").content.decode()
+    assert "Taken by 127.10.1.1 after 12 ms: 127.10.2.1 had tried it before; 127.10.1.2 was at its 5 connections to Microsoft 365." in page.replace("\xa0", " ")
+
+
 def test_the_first_line_of_each_state(as_role, world: World) -> None:
     said = {
         "bounced": "Bounced: Gmail will not take mail for nobody@gmail.com",
@@ -41,7 +46,7 @@ def test_it_is_live_until_it_is_final(as_role, world: World) -> None:
 
 def test_hostile_words_stay_words(as_role, world: World) -> None:
     [evil] = add_message(world, subject=EVIL, recipients=(f"{EVIL}@gmail.com",), sender=EVIL, tags=(EVIL,), final="bounced", reply=EVIL, reason="hard.a")
-    why = {EVIL: EVIL, "others": [{"ip": EVIL, "state": EVIL}]}
+    why = {EVIL: EVIL, "e": EVIL, "w": EVIL, "o": [[EVIL, EVIL, EVIL], [1, EVIL, 2], EVIL]}
     add_attempt(world, evil, 1, "bounced", EVIL[:60], "550 " + EVIL, mx_host=EVIL[:200], tls=EVIL, rule="x" * 10, why=why)
     done_at, tenant_id = Delivery.objects.get(pk=evil).done_at, world.tenants["harbour"].pk
     Event.objects.create(id=world.deliveries["delivered"], delivery_id=evil, tenant_id=tenant_id, kind=EVIL[:30], at=done_at, data={"sentence": EVIL})

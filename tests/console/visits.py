@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from pools.models import Path
 from tests.console.world import World
 
 # Machines' doors and APIs: they ask for keys or answer loopback, and show no page.
@@ -28,6 +29,7 @@ def pages(world: World) -> list[str]:
         "/messages/", "/messages/?state=bounced", "/messages/?recipient=nobody@nowhere.example", "/queues/", "/queues/now/",
         f"/messages/{some['delivered']}/content/", "/accounts/2fa/", "/accounts/password/change/", "/accounts/logout/", "/no-such-page/",
     ]  # fmt: skip
+    fixed += [f"/paths/{path.pk}/" for path in Path.objects.all()[:2]]
     fixed += [f"/messages/{id_}/" for id_ in some.values()] + [f"/messages/{some['deferred']}/now/"]
     bare = [f"/{route}" for route, pattern in patterns() if "<" not in route and "(" not in route and route != "search/" and _is_console(route, pattern)]
     return sorted({*fixed, *bare})

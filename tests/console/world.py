@@ -86,7 +86,7 @@ def add_attempt(world: World, delivery: UUID, number: int, verdict: str, reason:
         "fault": "none" if verdict == "delivered" else "infrastructure", "phase": "body" if verdict == "delivered" else "rcpt", "code": int(reply[:3]),
         "enhanced": reply[4:].split(" ")[0][:12], "reply": reply, "mx_host": "brightfield-example.mail.protection.outlook.com", "mx_address": "127.20.1.4",
         "tls": "TLSv1.3 TLS_AES_256_GCM_SHA384 unverified", "connection_reused": True, "timings": {"envelope": 96, "body": 342},
-        "why": {"waited_ms": 12, "score": 95, "handicap_ms": 12, "others": [{"ip": "127.10.1.2", "score": 97, "handicap_ms": 0, "state": "avoided"}]},
+        "why": {"w": 12, "s": 95, "h": 12, "e": "north-1/a", "o": [[world.ips[4].pk, "avoided", 97], [world.ips[1].pk, "full", 96, 5]]},
         **fields,
     }  # fmt: skip
     return Attempt.objects.create(id=attempt_id(delivery, number), **values)

@@ -1,0 +1,184 @@
+"""Holds: whether a sending IP may send to a provider now, and if not what holds it and until when, in words.
+
+Owns: the vocabulary `Hold` and its sentences. Promises: pure; the strongest hold is told: nobody owns the IP, a person or reputation stopped it, then what
+its engine said (pools.binds). What an engine said and is over is not told any more. Never: reads the database; says what another tenant's mail was.
+`told` is for the platform's own people (it names nodes, engines, evidence), `plain` for everybody.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from mailplatform.shell import formats
+from pools.binds import Limit
+
+SHOWN_EVIDENCE = 200
+CIRCUIT_OPENS_AT = 2
+
+
+class Hold(StrEnum):
+    """What holds a path, the soonest over first: so does a pool of paths wait for the first of these that one of its paths has."""
+
+    NOTHING = "open"
+    CONNECTIONS = "connections"
+    RATE = "rate"
+    HANDOVER = "handover"  # its engine stops, or does not answer: another takes the IP within a second or two
+    CIRCUIT = "circuit"
+    HOUR = "hour"
+    SUSPENDED = "suspended"
+    DAY = "day"
+    UNOWNED = "unowned"  # no engine of its node lives
+    PAUSED = "paused"
+    QUARANTINED = "quarantined"
+    DRAINED = "drained"
+
+
+ORDER = list(Hold)
+_BADGES = {
+    Hold.NOTHING: "open", Hold.CONNECTIONS: "full", Hold.RATE: "full", Hold.HANDOVER: "waiting", Hold.CIRCUIT: "broken", Hold.HOUR: "full",
+    Hold.DAY: "full", Hold.UNOWNED: "dead",
+}  # fmt: skip
+_TAKEN_OVER = "Another process is taking it over."
+PERSISTENT = (Hold.UNOWNED, Hold.PAUSED, Hold.QUARANTINED, Hold.DRAINED)  # not over by itself
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an IP is and who owns it."""
+
+    ip_state: str
+    node: str
+    node_state: str
+    zone: str
+    zone_state: str
+    engine: str = ""  # as people read it; empty: nobody
+    stopping: bool = False
+    silent: bool = False
+    node_lives: bool = False  # an engine of its node does, whoever owns the IP
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What is kept of a path; all empty where nothing was sent yet."""
+
+    state: str = "open"
+    binds: str = ""
+    until: datetime | None = None
+    limits: Mapping[str, Any] | None = None
+    why: str = ""
+    suspended_until: datetime | None = None
+    circuit_failures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a path stands: `until` None: nobody knows, or not over by itself."""
+
+    hold: Hold
+    told: str
+    plain: str
+    until: datetime | None = None
+
+    @property
+    def open(self) -> bool:
+        return self.hold == Hold.NOTHING
+
+    @property
+    def badge(self) -> str:
+        return _BADGES.get(self.hold, str(self.hold))
+
+
+def standing(place: Place, said: Said, provider: str, at: datetime) -> Standing:
+    """How one path stands at a moment."""
+    return _stopped(place, said) or _unowned(place) or _limited(said, provider, at) or _open(said)
+
+
+def _stopped(place: Place, said: Said) -> Standing | None:
+    """By a person, or by reputation."""
+    if "drained" in (place.zone_state, place.node_state):
+        what = f"Zone {place.zone}" if place.zone_state == "drained" else f"Node {place.node}"
+        return Standing(Hold.DRAINED, f"{what} is drained: nothing leaves from there.", "It is out of service.")
+    if "quarantined" in (place.ip_state, said.state):
+        what = "The IP" if place.ip_state == "quarantined" else "The path"
+        return Standing(Hold.QUARANTINED, f"{what} is in quarantine{_because(said.why)}.", "It is in quarantine.")
+    if "paused" in (place.ip_state, said.state):
+        what = "The IP" if place.ip_state == "paused" else "The path"
+        return Standing(Hold.PAUSED, f"{what} was paused by an operator.", "It was paused.")
+    return None
+
+
+def _unowned(place: Place) -> Standing | None:
+    if not place.engine and not place.node_lives:
+        return Standing(Hold.UNOWNED, f"Nobody owns it: no engine of {place.node} lives.", "Its server is down.")
+    if not place.engine:
+        return Standing(Hold.HANDOVER, f"An engine of {place.node} is about to take it.", _TAKEN_OVER)
+    if place.stopping:
+        return Standing(Hold.HANDOVER, f"Engine {place.engine} is stopping; its successor takes the IP.", _TAKEN_OVER)
+    if place.silent:
+        return Standing(Hold.HANDOVER, f"Engine {place.engine} does not answer; its claims come back when its lease is over.", _TAKEN_OVER)
+    return None
+
+
+def _limited(said: Said, provider: str, at: datetime) -> Standing | None:
+    """What its engine said last, where that is not over."""
+    limit = _limit_of(said, at)
+    until = said.until if limit == said.binds else said.suspended_until
+    over = until is not None and until <= at and limit != Limit.CIRCUIT  # a probe that is due needs mail to probe with
+    if limit == Limit.NOTHING or over:
+        return None
+    figures = said.limits or {}
+    figure, per_s = _whole(figures.get("figure")), _whole(figures.get("per_s"))
+    match limit:
+        case Limit.CONNECTIONS:
+            words = f"At its {_of(figures.get('connections_open'), figure)} to {provider}."
+            return Standing(Hold.CONNECTIONS, words, words)
+        case Limit.RATE:
+            again = f": the next may go in {formats.duration((until - at).total_seconds())}" if until else ""
+            words = f"At its {formats.number(figure)} a {'second' if per_s == 1 else 'minute'} to {provider}{again}."
+            return Standing(Hold.RATE, words, words, until)
+        case Limit.HOUR | Limit.DAY:
+            about = f" until about {formats.about(until, at)}" if until else ""
+            words = f"The {limit}'s {formats.number(figure)} to {provider} are used up{about}."
+            return Standing(Hold(limit), words, words, until)
+        case Limit.SUSPENDED:
+            about = f" until {formats.moment(until, at)}" if until else ""
+            return Standing(Hold.SUSPENDED, f"Suspended{about}{_because(said.why)}.", f"{provider} asked it to wait{about}.", until)
+        case Limit.CIRCUIT:
+            failed = formats.plural(said.circuit_failures or figure or CIRCUIT_OPENS_AT, "connection")
+            probe = f"the next probe goes {formats.due(until, at)}" if until and until > at else "it is probed with the next delivery"
+            return Standing(Hold.CIRCUIT, f"{failed} in a row failed{_evidence(said.why)}; {probe}.", f"{provider} did not answer it; {probe}.", until)
+    return Standing(Hold.PAUSED, "It is paused.", "It was paused.")  # its engine heard so before we did
+
+
+def _limit_of(said: Said, at: datetime) -> Limit:
+    if said.binds in set(Limit) and said.binds:
+        return Limit(said.binds)
+    if said.suspended_until and said.suspended_until > at:
+        return Limit.SUSPENDED
+    return Limit.CIRCUIT if said.circuit_failures >= CIRCUIT_OPENS_AT else Limit.NOTHING
+
+
+def _open(said: Said) -> Standing:
+    figures = said.limits or {}
+    busy, limit = _whole(figures.get("connections_open")), _whole(figures.get("connections"))
+    words = f"Open: {busy} of {formats.plural(limit, 'connection')} in use." if limit else "Open."
+    return Standing(Hold.NOTHING, words, words)
+
+
+def _because(why: str) -> str:
+    return f" because of {why[:SHOWN_EVIDENCE].rstrip(' .')}" if why else ""
+
+
+def _evidence(why: str) -> str:
+    return f" ({why[:SHOWN_EVIDENCE].rstrip(' .')})" if why else ""
+
+
+def _of(open_now: Any, limit: int) -> str:
+    busy = _whole(open_now)
+    return f"{busy} of {formats.plural(limit, 'connection')}" if busy and limit else formats.plural(limit, "connection") if limit else "connections"
+
+
+def _whole(value: Any) -> int:
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e15 else 0
