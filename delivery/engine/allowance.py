@@ -12,6 +12,7 @@ from psycopg import Connection
 
 from pools.allowances import credit_to_ask, give_back, reserve
 
+Buckets = tuple[tuple[int, datetime | None], ...]  # (window, its bucket) of one message
 HOUR_S, DAY_S = 3600, 86_400
 ASK_AGAIN_S = 1.0  # after nothing was granted
 
@@ -79,13 +80,20 @@ class Allowance:
         """How many may be sent now, by the window that has least."""
         return min(held.amount if now_s < held.valid_until_s else 0 for held in self.windows.values())
 
-    def spend(self, now_s: float) -> bool:
-        """One RCPT is about to be written; False: it must not be."""
+    def spend(self, now_s: float) -> Buckets | None:
+        """One RCPT is about to be written: the buckets that it counts in. None: it must not be."""
         if self.left(now_s) < 1:
-            return False
+            return None
         for held in self.windows.values():
             held.amount -= 1
-        return True
+        return tuple((window_s, held.bucket_start) for window_s, held in self.windows.items())
+
+    def refund(self, buckets: Buckets, now_s: float) -> None:
+        """That RCPT was certainly not written. Credit of a bucket that is over stays used."""
+        for window_s, bucket_start in buckets:
+            held = self.windows.get(window_s)
+            if held and held.bucket_start == bucket_start and now_s < held.valid_until_s:
+                held.amount += 1
 
     def used_up(self, now_s: float) -> UsedUp | None:
         """The longest window that has nothing left and was granted nothing more."""

@@ -4,15 +4,16 @@
 seconds of the engine's monotonic clock and come in as arguments. Never: opens connections, asks the database.
 """
 
+from asyncio import Lock
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from delivery.engine.allowance import DAY_S, Allowance
+from delivery.engine.allowance import DAY_S, Allowance, Buckets
 from delivery.engine.score import Points, claim_ahead, score
 from pools.binds import NOTHING, Binds, Limit
 from pools.learned import Learned, apply, from_json, limits_now, recover
-from pools.limits import Gcra, Slots
+from pools.limits import Gcra, RateLimit, Slots
 from pools.mood import Mood
 from pools.outcomes import ActionScope, PathAction
 from pools.providers.profile import Profile
@@ -23,6 +24,14 @@ CLAIM_AHEAD_S = 0.5
 FIRST_RATE_PER_S = 20.0
 SITES_REMEMBERED = 1000
 PATH_SCOPES = (ActionScope.PATH, ActionScope.IP, ActionScope.NETBLOCK)
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What one message took of its path's rates and allowance, to be answered for or given back."""
+
+    numbers: tuple[tuple[Gcra, int], ...]
+    buckets: Buckets = ()
 
 
 @dataclass(slots=True)
@@ -51,6 +60,7 @@ class Path:
     moved_at_s: float = 0.0  # when something was last settled, or dealt to it while it had nothing
     sent_per_s: float = FIRST_RATE_PER_S
     changed: bool = False
+    line: Lock = field(default_factory=Lock)  # who waits for its next turn
     _connects: dict[Hashable, Gcra] = field(default_factory=dict)
     _window_start_s: float = 0.0
     _window_sent: int = 0
@@ -67,6 +77,10 @@ class Path:
         """Whether it takes deliveries at all."""
         probing = now_s >= self.probe_at_s and self.in_hand == 0
         return not self.paused and now_s >= self.closed_until_s and (self.circuit_failures < CIRCUIT_OPENS_AT or probing)
+
+    def willing(self, now_s: float) -> bool:
+        """Nobody has closed it: what is in hand may go."""
+        return not self.paused and now_s >= self.closed_until_s
 
     @property
     def probing(self) -> bool:
@@ -111,13 +125,20 @@ class Path:
         """When the rates let the next message go."""
         return max([now_s, *(rate.earliest(now_s) for rate in self.rates)])
 
-    def spend(self, now_s: float) -> bool:
-        """One message is about to go. False: its hour or day is used up, and it must not."""
-        if self.allowance and not self.allowance.spend(now_s):
-            return False
-        for rate in self.rates:
-            rate.spend(now_s)
-        return True
+    def spend(self, now_s: float, waited: bool = False) -> Spent | None:
+        """One message is about to go. None: its hour or day is used up, and it must not. `waited`: it stood in line for its turn."""
+        buckets = self.allowance.spend(now_s) if self.allowance else ()
+        return None if buckets is None else Spent(tuple([(rate, rate.spend(now_s, waited)) for rate in self.rates]), buckets)
+
+    def answered(self, spent: Spent, now_s: float) -> None:
+        """The provider has counted that message by now, or never will."""
+        for rate, number in spent.numbers:
+            rate.answered(number, now_s)
+
+    def not_written(self, spent: Spent, now_s: float) -> None:
+        """Its RCPT was certainly not written: the allowance gets it back; the rates do not, they are long past it."""
+        if self.allowance:
+            self.allowance.refund(spent.buckets, now_s)
 
     def connect_at_s(self, site: Hashable, now_s: float) -> float:
         """When a new connection to a site of this provider may be opened; it is counted as opened then.
@@ -186,6 +207,15 @@ class Path:
         """Make what was learned the limits of now."""
         self.limits = limits_now(self.profile, self.learned, wall_s)
         self.slots.limit = self.limits.connections
-        self.rates = [next((old for old in self.rates if old.rate == rate), None) or Gcra(rate) for rate in self.limits.message_rates]
+        self.rates = [self._rate(rate) for rate in self.limits.message_rates]
         self.closed_until_s = max(self.closed_until_s, now_s + self.learned.suspended_until_s - wall_s)
         self.changed = True
+
+    def _rate(self, rate: RateLimit) -> Gcra:
+        """The meter of this rate; one of the same period goes on with what it has counted."""
+        meter = next((old for old in self.rates if old.rate.period_s == rate.period_s), None)
+        if meter is None:
+            return Gcra(rate)
+        if meter.rate != rate:
+            meter.change(rate)
+        return meter

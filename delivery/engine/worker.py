@@ -18,6 +18,7 @@ from delivery.classify.classify import classify_connect, classify_transcript
 from delivery.engine.hands import Hands
 from delivery.engine.journal import JournalFailed
 from delivery.engine.outbox import Job, Outbox
+from delivery.engine.path import Spent
 from delivery.engine.settle import Room, settle
 from delivery.queue.settled import AttemptRow
 from delivery.sign.keyring import sign_message
@@ -29,7 +30,7 @@ from mailplatform.shell.ids import attempt_id
 from pools.outcomes import Fault, Outcome, Reason, Verdict
 
 IDLE_S = 10.0
-LONGEST_RATE_WAIT_S = 2.0
+LONGEST_RATE_WAIT_S = 0.25  # a limit may rise, a slow answer may come, or the engine may stop meanwhile
 ANSWER_LOST = Outcome(Verdict.UNKNOWN, Reason.NETWORK_ANSWER_LOST, Fault.INFRASTRUCTURE)
 log = structlog.get_logger(__name__)
 
@@ -87,7 +88,6 @@ class Worker:
         if not self.path.open(time.monotonic()) and self.path.in_hand > 1:
             self.hands.give_back([job])
             return
-        await self._wait_for_rate()
         if self.hands.stopping or not self.hands.lease.valid():
             self.hands.give_back([job])
             return
@@ -95,9 +95,25 @@ class Worker:
             return
         await self._send(job)
 
-    async def _wait_for_rate(self) -> None:
-        while (wait_s := self.path.next_send_s(time.monotonic()) - time.monotonic()) > 0 and not self.hands.stopping:  # noqa: ASYNC110
-            await asyncio.sleep(min(wait_s, LONGEST_RATE_WAIT_S))
+    async def _turn(self) -> Spent | None:
+        """In line for the path's next message. It is spent in the loop tick of its return: what is awaited between the two makes a burst."""
+        path, line = self.path, self.path.line
+        now = time.monotonic()
+        if not path.rates or (not line.locked() and path.next_send_s(now) <= now):
+            return path.spend(now)
+        async with line:
+            while (wait_s := path.next_send_s(now := time.monotonic()) - now) > 0:
+                if self.hands.stopping:
+                    return None
+                await asyncio.sleep(min(wait_s, LONGEST_RATE_WAIT_S))
+            return path.spend(now, waited=True)
+
+    def _not_sent(self, job: Job, spent: Spent | None) -> None:
+        """Nothing of it was written: it goes back as it came."""
+        if spent is not None:
+            self.path.answered(spent, time.monotonic())
+            self.path.not_written(spent, time.monotonic())
+        self.hands.give_back([job])
 
     # -- session ------------------------------------------------------------------------------------------------------
 
@@ -169,14 +185,21 @@ class Worker:
         signers = await hands.signers(claim.domain_id)
         if signers:
             head = await hands.in_thread(sign_message, signers, head, job.body.body_hash, int(time.time())) + head
-        reused = session.sent > 0
+        before = session.sent
+        reused = before > 0
         size = len(head) + len(body)
         envelope = Envelope(hands.return_path(claim.id), claim.recipient, size, job.body.needs_8bit, job.body.needs_smtputf8)
-        if not self.path.spend(time.monotonic()):
-            hands.give_back([job])
+        spent = await self._turn()
+        if spent is None or not (hands.lease.valid() and session.usable and self.path.willing(time.monotonic())):
+            self._not_sent(job, spent)
             return
-        hands.journal.begun(attempt)
-        transcript = self._heard = await session.send(envelope, head, body, lambda: self._may_write_dot(attempt))
+        try:
+            hands.journal.begun(attempt)
+            transcript = self._heard = await session.send(envelope, head, body, lambda: self._may_write_dot(attempt))
+        finally:
+            self.path.answered(spent, time.monotonic())
+        if not _rcpt_written(transcript, session, before):
+            self.path.not_written(spent, time.monotonic())
         if transcript.failure is Failure.FENCED:
             hands.give_back([job])
             return
@@ -237,6 +260,11 @@ class Worker:
             self._finish(job, ANSWER_LOST, Phase.BODY, None, detail, {})
         else:
             self._finish(job, Outcome(Verdict.DEFERRED, Reason.LOCAL_ERROR, Fault.INFRASTRUCTURE), Phase.CONNECT, None, detail, {})
+
+
+def _rcpt_written(transcript: Transcript, session: Session, before: int) -> bool:
+    """False only where it is certain: nothing was written at all, or MAIL alone by a peer that wants one command at a time."""
+    return session.sent > before and (transcript.phase is not Phase.MAIL or session.features.pipelining)
 
 
 def _broke(transcript: Transcript, session: Session) -> str:
