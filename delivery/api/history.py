@@ -13,11 +13,13 @@ import orjson
 from psycopg import Cursor
 from psycopg.rows import dict_row
 
+from delivery.api.waiting import waiting_for
 from delivery.models import DeliveryState
 from delivery.queue.states import FAMILY_END, OF_DELIVERY, state_counts, states_of
 from mailplatform.shell.ids import delivery_of, family_end, lowest_id_at
 
 TIMEOUT_MS = 5_000
+WAITS = (DeliveryState.SCHEDULED, DeliveryState.QUEUED, DeliveryState.DEFERRED, DeliveryState.HELD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +117,16 @@ def one_message(cursor: Cursor, tenant_id: int, message_id: UUID) -> dict[str, A
     if not found:
         return None
     states = states_of(cursor, message_id)
-    deliveries = {row["id"]: {**row, "state": states.get(row["id"], "queued"), "attempts": []} for row in _dicts(cursor, DELIVERIES, params)}
+    deliveries = {
+        row["id"]: {**row, "state": states.get(row["id"], "queued"), "waiting_for": None, "attempts": []} for row in _dicts(cursor, DELIVERIES, params)
+    }
     for row in _dicts(cursor, ATTEMPTS, params):
         delivery = deliveries.get(delivery_of(row["id"]))
         if delivery is not None:
             delivery["attempts"].append({"number": row.pop("id").int & 0xFF, **row})
+    live = {id_: (one["attempts"] or [None])[-1] for id_, one in deliveries.items() if one["state"] in WAITS}
+    for id_, waits in waiting_for(live).items():
+        deliveries[id_]["waiting_for"] = waits
     events = _dicts(cursor, EVENTS, {**params, "deliveries": [message_id, *deliveries]})
     return {**found[0], "deliveries": list(deliveries.values()), "events": [_event(row) for row in events]}
 

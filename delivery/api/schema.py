@@ -12,6 +12,7 @@ from rest_framework import serializers
 
 from delivery.models import DeliveryState, Suppression
 from delivery.submit import headers, parse, submission
+from delivery.waits import WHAT
 from mailplatform.shell.rest import PROBLEM_TYPE
 
 _STATES = [str(state) for state in DeliveryState.values]
@@ -135,6 +136,12 @@ class AttemptAnswer(serializers.Serializer[Any]):
     provider = serializers.CharField(allow_null=True)
 
 
+class WaitingAnswer(serializers.Serializer[Any]):
+    what = serializers.ChoiceField(choices=WHAT)
+    until = serializers.DateTimeField(allow_null=True, help_text="When that is over, as far as anybody knows.")
+    sentence = serializers.CharField(help_text="For people to read; its words may change.")
+
+
 class DeliveryAnswer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     to = serializers.CharField()
@@ -144,6 +151,7 @@ class DeliveryAnswer(serializers.Serializer[Any]):
     reply = serializers.CharField(allow_blank=True)
     provider = serializers.CharField(allow_null=True)
     done_at = serializers.DateTimeField(allow_null=True)
+    waiting_for = WaitingAnswer(allow_null=True, help_text="Null when it is being sent, or final.")
     attempts = AttemptAnswer(many=True)
 
 
