@@ -9,14 +9,20 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import admin
+from django.db import connection, transaction
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
+from unfold.decorators import action
 
 from delivery import models
+from delivery.queue.blocks import release
+from delivery.queue.wake import wake
 from delivery.sign.dkim import make_key
+from mailplatform.shell.audit import record_request
 from mailplatform.shell.clock import now
 from mailplatform.shell.look_only import LookOnly
+from mailplatform.shell.permissions import Permission, may
 from mailplatform.shell.secrets import encrypt
 from mailplatform.tenants.models import DkimKey
 
@@ -130,6 +136,28 @@ class IdempotencyKeyAdmin(LookOnly):
     list_display = ("key", "tenant", "response_status", "created_at")
     list_select_related = ("tenant",)
     fields = ("tenant", "key", "response_status", "response", "created_at")
+
+
+@admin.register(models.CampaignBlock)
+class CampaignBlockAdmin(LookOnly):
+    """Campaigns that providers blocked; a person may send one whatever the provider says."""
+
+    list_display = ("__str__", "state", "round", "canaries", "sentence", "started_at", "expires_at")
+    list_filter = ("state",)
+    list_select_related = ("tenant", "provider")
+    actions = ("release",)
+
+    def has_release_permission(self, request: HttpRequest) -> bool:
+        return may(request.user, Permission.STEER)
+
+    @action(description="Release: send it whatever the provider says, for a day", permissions=("release",))
+    def release(self, request: HttpRequest, queryset: QuerySet[models.CampaignBlock]) -> None:
+        by = str(getattr(request.user, "email", request.user))
+        for block in queryset:
+            with transaction.atomic(), connection.cursor() as cursor:
+                freed = release(cursor.connection.cursor(), block.pk, by)
+                record_request(request, "campaign released", f"campaign block {block.pk}", f"Released {block}: {freed} deliveries go into the queue.")
+        wake()
 
 
 class SuppressionForm(forms.ModelForm):

@@ -170,6 +170,7 @@ class WaitingFor(models.TextChoices):
     HOLD = "hold"  # a person must decide
     QUOTA = "quota"  # over an allowance
     LANE = "lane"  # its lane is closed
+    CAMPAIGN = "campaign"  # its campaign was blocked at its provider: a few of it go along other paths first
 
 
 class Waiting(QueueRow):
@@ -293,6 +294,39 @@ class BrokenTls(models.Model):
 
     def __str__(self) -> str:
         return self.host
+
+
+class BlockState(models.TextChoices):
+    """What is known of a blocked campaign, and so what becomes of it at that provider."""
+
+    TESTING = "testing", "testing: a few go along other paths, the rest waits"
+    IP = "ip", "the sending IP: the campaign goes on along others"
+    CONTENT = "content", "the content: the campaign is held"
+    RELEASED = "released", "released by a person: it is sent whatever the provider says"
+
+
+class CampaignBlock(models.Model):
+    """A campaign (tenant, stream, content) that a provider blocked: whether it is the sending IP's fault or the content's. Live until `expires_at`."""
+
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="+")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="+")
+    fingerprint = models.BigIntegerField(help_text="Of the content without what differs by recipient.")
+    state = models.CharField(max_length=10, choices=BlockState)
+    round = models.IntegerField(default=1, help_text="How often it has been blocked anew.")
+    canaries = models.SmallIntegerField(default=0, help_text="How many were sent along other paths in this round.")
+    sentence = models.CharField(max_length=260, blank=True, help_text="What the deliveries that wait for it say: their scope.")
+    evidence = models.JSONField(default=dict, help_text="blocked: IPs and replies; canaries: IP, passed, reply, whether others passed there.")
+    started_at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-started_at"]
+        constraints = [models.UniqueConstraint(fields=["provider", "tenant", "stream", "fingerprint"], name="campaign_block_once")]
+
+    def __str__(self) -> str:
+        return f"{self.tenant}'s campaign at {self.provider}: {self.state}"
 
 
 class Suppression(models.Model):

@@ -4,12 +4,15 @@ Every engine does it, a few hundred rows at a time, and none waits for another (
 a retry does not keep its old turn. A row without a provider goes to sorting instead.
 """
 
+from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
-from psycopg import Connection
+from psycopg import Connection, Cursor
 
 from delivery.queue import columns
 from delivery.queue.tags import Turn, give_tags
+from pools.outcomes import Reason
 
 DUE = f"""
     DELETE FROM delivery_waiting WHERE ctid = ANY (ARRAY(
@@ -18,7 +21,7 @@ DUE = f"""
          ORDER BY due_at
          LIMIT %(limit)s
            FOR UPDATE SKIP LOCKED))
-    RETURNING {columns.LIST}, platform_now() AS now, why
+    RETURNING {columns.LIST}, platform_now() AS now, why, scope
 """
 INTO_READY = f"""
     INSERT INTO delivery_ready ({columns.LIST}) VALUES ({", ".join(f"%({column})s" for column in columns.QUEUE)})
@@ -27,23 +30,34 @@ INTO_SORTING = f"""
     INSERT INTO delivery_waiting ({columns.LIST}, why, scope, due_at)
     VALUES ({", ".join(f"%({column})s" for column in columns.QUEUE)}, 'sorting', %(scope)s, NULL)
 """
-EXPIRE = """
-    UPDATE delivery_delivery SET final = 'expired', reason = 'expired', done_at = platform_now()
-     WHERE id = ANY (%(ids)s) AND id BETWEEN %(first)s AND %(last)s AND final IS NULL
+# What a provider last said of it stays the delivery's last word; without an attempt, why it waited.
+LAST_WORD = """
+    LEFT JOIN LATERAL (SELECT a.reason, a.reply, a.provider_id FROM delivery_attempt a
+                        WHERE a.id BETWEEN gone.id AND (left(gone.id::text, 34) || 'ff')::uuid ORDER BY a.id DESC LIMIT 1) last ON true
+"""
+EXPIRE = f"""
+    UPDATE delivery_delivery d
+       SET final = 'expired', reason = coalesce(last.reason, gone.reason), reply = coalesce(last.reply, gone.reply),
+           provider_id = coalesce(last.provider_id, d.provider_id), done_at = platform_now()
+      FROM unnest(%(ids)s::uuid[], %(reasons)s::text[], %(replies)s::text[]) AS gone(id, reason, reply) {LAST_WORD}
+     WHERE d.id = gone.id AND d.id BETWEEN %(first)s AND %(last)s AND d.final IS NULL
 """
 # What nobody could claim for so long ends too: a lane without an open path. Young rows are not looked at, ids carry their time.
-EXPIRE_READY = """
+EXPIRE_READY = f"""
     WITH gone AS (
         DELETE FROM delivery_ready WHERE ctid = ANY (ARRAY(
             SELECT ctid FROM delivery_ready WHERE id < %(made_before)s AND expires_at <= platform_now() LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
         RETURNING id)
-    UPDATE delivery_delivery d SET final = 'expired', reason = 'expired', done_at = platform_now()
-      FROM gone WHERE d.id = gone.id AND d.final IS NULL
+    UPDATE delivery_delivery d
+       SET final = 'expired', reason = coalesce(last.reason, 'expired'), reply = coalesce(last.reply, ''), done_at = platform_now()
+      FROM gone {LAST_WORD}
+     WHERE d.id = gone.id AND d.final IS NULL
 """
+# Released by a person: it goes whatever becomes of its campaign.
 PUT_BACK = f"""
     WITH gone AS (DELETE FROM delivery_waiting WHERE id = ANY (%(ids)s) AND why = ANY (%(why)s) RETURNING *)
     INSERT INTO delivery_waiting ({columns.LIST}, why, scope, due_at)
-    SELECT {columns.select("gone")}, 'retry', '', platform_now() FROM gone
+    SELECT {columns.select("gone", fingerprint="CASE gone.why WHEN 'hold' THEN 0 ELSE gone.fingerprint END")}, 'retry', '', platform_now() FROM gone
 """
 
 
@@ -55,10 +69,10 @@ def promote_due(connection: Connection, limit: int = 500) -> frozenset[tuple[int
         rows = cursor.execute(DUE, {"limit": limit}).fetchall()
         if not rows:
             return frozenset()
-        expired = [row["id"] for row in rows if row["expires_at"] <= row["now"]]
+        expired = [row for row in rows if row["expires_at"] <= row["now"]]
         live = [row for row in rows if row["expires_at"] > row["now"]]
         if expired:
-            cursor.execute(EXPIRE, {"ids": expired, "first": min(expired), "last": max(expired)})
+            _expire(cursor, expired)
         unsorted = [row for row in live if row["provider_id"] is None]
         if unsorted:
             cursor.executemany(INTO_SORTING, [{**row, "scope": row["recipient"].rpartition("@")[2]} for row in unsorted])
@@ -71,6 +85,16 @@ def promote_due(connection: Connection, limit: int = 500) -> frozenset[tuple[int
         if going:
             cursor.executemany(INTO_READY, going)
         return frozenset((row["pool_id"], row["provider_id"]) for row in going)
+
+
+def _expire(cursor: Cursor[Any], rows: Sequence[dict[str, Any]]) -> None:
+    ids = [row["id"] for row in rows]
+    unfound = [row["provider_id"] is None and row["why"] == "retry" for row in rows]  # its mail hosts could not be found (queue.sort)
+    cursor.execute(EXPIRE, {
+        "ids": ids, "first": min(ids), "last": max(ids),
+        "reasons": [Reason.NETWORK_DNS if dns else Reason.EXPIRED for dns in unfound],
+        "replies": [row["scope"] if row["why"] in ("retry", "hold", "campaign") else "" for row in rows],
+    })  # fmt: skip
 
 
 def expire_ready(connection: Connection, made_before: UUID, limit: int = 5000) -> int:

@@ -7,7 +7,7 @@ import pytest
 from delivery.queue import sort
 from delivery.queue.promote import expire_ready, let_go, promote_due
 from delivery.queue.wake import payload
-from mailplatform.shell.ids import lowest_id_at
+from mailplatform.shell.ids import attempt_id, lowest_id_at
 from tests.queue.house import House, connect, knows, rows
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -116,3 +116,30 @@ def test_a_domain_whose_dns_is_silent_is_asked_again_later() -> None:
 def test_a_wake_up_names_lanes_until_there_are_too_many(lanes: list[tuple[int, int]], sorting: bool, said: str) -> None:
     assert payload(lanes, sorting) == said
     assert len(payload([(10**18, 10**18)] * 190, True)) < 8000
+
+
+def test_what_was_last_said_of_it_is_an_expired_ones_last_word() -> None:
+    house, provider = House.build(), knows("gmail.com")
+    house.put(house.message("a@gmail.com", send_at=datetime.now(UTC) + timedelta(hours=1)))
+    with connect() as raw:
+        ((delivery,),) = raw.execute("SELECT id FROM delivery_waiting").fetchall()
+        for number, reason, reply in ((1, "soft.system", "451 4.3.0 first"), (2, "soft.congestion", "421 4.7.0 last")):
+            raw.execute(
+                "INSERT INTO delivery_attempt (id, engine_id, ip_id, pool_id, provider_id, started_at, verdict, reason, fault, phase, rule, reply,"
+                " enhanced, mx_host, tls, connection_reused, timings, why)"
+                " VALUES (%s, 1, 1, 1, %s, now(), 'deferred', %s, 'destination', 'rcpt', '', %s, '', '', '', false, '{}', '{}')",
+                [attempt_id(delivery, number), provider.id, reason, reply],
+            )
+        _due(why="retry", due_at=datetime.now(UTC), expires_at=datetime.now(UTC) - timedelta(seconds=1))
+        promote_due(raw)
+    assert rows("SELECT final, reason, reply, provider_id FROM delivery_delivery") == [("expired", "soft.congestion", "421 4.7.0 last", provider.id)]
+
+
+def test_one_whose_domain_was_never_found_says_so_when_it_expires() -> None:
+    house = House.build()
+    house.put(house.message("a@new.example"))
+    with connect() as raw:
+        sort.postpone(raw, "new.example", "its DNS does not answer", 60)
+        _due(due_at=datetime.now(UTC), expires_at=datetime.now(UTC) - timedelta(seconds=1))
+        promote_due(raw)
+    assert rows("SELECT final, reason, reply FROM delivery_delivery") == [("expired", "network.dns", "its DNS does not answer")]
