@@ -18,6 +18,7 @@ from django.utils.http import urlencode
 from delivery import story as stories
 from delivery.content import content_of
 from delivery.figures import held_count, queue_figures
+from delivery.lanes import lanes_now
 from delivery.models import DeliveryState, Event
 from delivery.queue.cancel import cancel
 from delivery.queue.promote import PUT_BACK
@@ -171,13 +172,13 @@ def message_release(request: HttpRequest, some_id: UUID) -> HttpResponse:
 
 @page(Permission.SEE)
 def queues(request: HttpRequest) -> HttpResponse:
-    """What waits, where and why."""
-    return render(request, "delivery/queues.html", {"figures": queue_figures(), "now": now()})
+    """What waits, where and why, the worst first."""
+    return render(request, "delivery/queues.html", {"figures": queue_figures(), "lanes": lanes_now()})
 
 
 @page(Permission.SEE, under="queues")
 def queues_fragment(request: HttpRequest) -> HttpResponse:
-    return fragment(request, "delivery/queues_now.html", {"figures": queue_figures(), "now": now()})
+    return fragment(request, "delivery/queues_now.html", {"figures": queue_figures(), "lanes": lanes_now()})
 
 
 # -- pieces --------------------------------------------------------------------------------------------------------------

@@ -1,76 +1,48 @@
-"""Figures of the queue for the console: what waits, where and why.
+"""Figures of what waits outside the lanes: due later, held, in the engines' hands.
 
-Never counts a big table: every count stops at a limit and says so (10,000+), lanes come from a skip scan of the lane index, and estimates
-from the last minutes' throughput.
+Never counts a big table: every count stops at a limit and says so (10,000+); groups come from a skip scan of waiting_why (why, scope).
 """
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
 from django.db import connection
 
 from delivery.models import WaitingFor
-from pools.models import Pool, Provider
-from pools.purposes import Purpose
 
 COUNT_LIMIT = 10_000
-LANES_SHOWN = 60
-# A skip scan over ready_of_lane (pool, provider, purpose, tag): one probe a lane and purpose, however many rows stand in it.
-_LANES = """
-    WITH RECURSIVE lane AS (
-        (SELECT pool_id, provider_id, purpose FROM delivery_ready ORDER BY pool_id, provider_id, purpose LIMIT 1)
-        UNION ALL
-        SELECT next.* FROM lane CROSS JOIN LATERAL (
-            SELECT r.pool_id, r.provider_id, r.purpose FROM delivery_ready r
-             WHERE (r.pool_id, r.provider_id, r.purpose) > (lane.pool_id, lane.provider_id, lane.purpose)
-             ORDER BY r.pool_id, r.provider_id, r.purpose LIMIT 1) next)
-    SELECT l.pool_id, l.provider_id, l.purpose, c.waiting, c.oldest
-      FROM (SELECT * FROM lane LIMIT %(lanes)s) l
-      CROSS JOIN LATERAL (
-           SELECT count(*) AS waiting, min(ready_at) AS oldest FROM (
-               SELECT ready_at FROM delivery_ready r
-                WHERE r.pool_id = l.pool_id AND r.provider_id = l.provider_id AND r.purpose = l.purpose ORDER BY r.tag LIMIT %(limit)s) few) c
-     ORDER BY l.purpose, c.waiting DESC
-"""
-_RATES = """
-    SELECT pool_id, provider_id, purpose, sum(delivered + bounced + bounced_other) / %(minutes)s / 60.0
-      FROM pools_streamminute
-     WHERE minute >= platform_now() - %(minutes)s * interval '1 min' GROUP BY pool_id, provider_id, purpose
-"""
+GROUPS_SHOWN = 12
 _WAITING = """
     SELECT why, count(*), min(due_at) FROM (
-        SELECT why, due_at FROM (VALUES ('sorting'), ('retry'), ('schedule'), ('hold'), ('quota'), ('lane')) w(reason)
+        SELECT why, due_at FROM unnest(%(reasons)s::text[]) AS w(reason)
          CROSS JOIN LATERAL (SELECT why, due_at FROM delivery_waiting d WHERE d.why = w.reason LIMIT %(limit)s) few) bounded
      GROUP BY why
 """
+# One probe a group, then each counted to the limit; `some` is one of its deliveries.
+_GROUPS = """
+    WITH RECURSIVE g AS (
+        (SELECT why, scope, id FROM delivery_waiting WHERE why = ANY (%(reasons)s) ORDER BY why, scope LIMIT 1)
+        UNION ALL
+        SELECT next.* FROM g CROSS JOIN LATERAL (
+            SELECT w.why, w.scope, w.id FROM delivery_waiting w
+             WHERE (w.why, w.scope) > (g.why, g.scope) AND w.why = ANY (%(reasons)s) ORDER BY w.why, w.scope LIMIT 1) next)
+    SELECT g.why, g.scope, g.id, c.n FROM (SELECT * FROM g LIMIT %(groups)s) g
+     CROSS JOIN LATERAL (SELECT count(*) AS n FROM (SELECT 1 FROM delivery_waiting w WHERE w.why = g.why AND w.scope = g.scope LIMIT %(limit)s) few) c
+"""
 _CLAIMED = "SELECT count(*), min(claimed_at) FROM (SELECT claimed_at FROM delivery_claimed LIMIT %(limit)s) few"
-RATE_OVER_MINUTES = 5
-WAITS_FOR = {
-    WaitingFor.SORTING: ("to be sorted", "The provider of its domain is being looked up.", "working"),
-    WaitingFor.RETRY: ("for its next try", "A provider deferred it, or its domain could not be looked up.", "limited"),
-    WaitingFor.SCHEDULE: ("for its time", "The tenant gave a time to send it at.", "working"),
-    WaitingFor.HOLD: ("for a person", "Somebody must decide; the message page says what.", "held"),
-    WaitingFor.QUOTA: ("for allowance", "Every path there has used what it may send for now.", "limited"),
-    WaitingFor.LANE: ("for its lane to open", "The pool or the provider is closed.", "paused"),
+WAITS_FOR = {  # in words, why, its look
+    "sorting": ("to be sorted", "The provider of its domain is being looked up.", "working"),
+    "retry": ("for its next try", "A provider deferred it, or its domain could not be looked up.", "limited"),
+    "schedule": ("for its time", "The tenant gave a time to send it at.", "working"),
+    "hold": ("for a person", "Somebody must decide.", "held"),
+    "quota": ("for allowance", "Every path there has used what it may send for now.", "limited"),
+    "lane": ("for its lane to open", "The pool or the provider is closed.", "paused"),
+    "campaign": ("for its campaign's canaries", "The provider blocked some of it: a few go along other paths first.", "limited"),
+    "tls": ("for TLS", "Its destination offers no TLS that may be used.", "limited"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class LaneRow:
-    """What can be claimed now, of one pool, provider and purpose."""
-
-    pool: str
-    provider: str
-    provider_id: int
-    purpose: str
-    waiting: int
-    oldest: datetime | None
-    per_second: float
-
-    @property
-    def seconds_left(self) -> float | None:
-        """How long it takes at the pace of the last minutes; None when nothing moved."""
-        return self.waiting / self.per_second if self.per_second else None
+SAY_WHY = ("hold", "campaign", "tls", "lane", "quota")  # groups whose scope is a sentence for people
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,42 +56,42 @@ class WaitingRow:
 
 
 @dataclass(frozen=True, slots=True)
-class QueueFigures:
-    lanes: tuple[LaneRow, ...]
-    waiting: tuple[WaitingRow, ...]
-    claimed: int
-    oldest_claim: datetime | None
+class Group:
+    """What waits for one and the same thing; `some` is one of its deliveries."""
+
+    why: str
+    scope: str
+    some: UUID
+    count: int
 
     @property
-    def ready(self) -> int:
-        return sum(lane.waiting for lane in self.lanes)
+    def look(self) -> str:
+        return WAITS_FOR.get(self.why, ("", "", "held"))[2]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFigures:
+    waiting: tuple[WaitingRow, ...]
+    groups: tuple[Group, ...]
+    claimed: int
+    oldest_claim: datetime | None
 
     @property
     def held(self) -> int:
         return next((row.count for row in self.waiting if row.why == WaitingFor.HOLD), 0)
 
-    @property
-    def oldest_transactional(self) -> datetime | None:
-        return min((lane.oldest for lane in self.lanes if lane.purpose == Purpose.TRANSACTIONAL.label and lane.oldest), default=None)
-
 
 def queue_figures() -> QueueFigures:
-    """The whole queue on one page."""
-    lanes = _rows(_LANES, {"limit": COUNT_LIMIT, "lanes": LANES_SHOWN})
-    rates = {row[:3]: float(row[3]) for row in _rows(_RATES, {"minutes": RATE_OVER_MINUTES})}
-    pools = dict(Pool.objects.filter(pk__in={row[0] for row in lanes}).values_list("id", "name"))
-    providers = dict(Provider.objects.filter(pk__in={row[1] for row in lanes}).values_list("id", "name"))
+    """What cannot go now, and what is going."""
     claimed, oldest_claim = _rows(_CLAIMED, {"limit": COUNT_LIMIT})[0]
+    waiting = _rows(_WAITING, {"reasons": list(WaitingFor.values), "limit": COUNT_LIMIT})
+    groups = _rows(_GROUPS, {"reasons": list(SAY_WHY), "limit": COUNT_LIMIT, "groups": GROUPS_SHOWN})
     return QueueFigures(
-        lanes=tuple(
-            LaneRow(pools.get(pool, str(pool)), providers.get(provider, "unsorted"), provider, Purpose(purpose).label, waiting, oldest,
-                    rates.get((pool, provider, purpose), 0.0))
-            for pool, provider, purpose, waiting, oldest in lanes
-        ),
-        waiting=tuple(WaitingRow(why, *WAITS_FOR[WaitingFor(why)], count, due) for why, count, due in _rows(_WAITING, {"limit": COUNT_LIMIT})),
+        waiting=tuple(WaitingRow(why, *WAITS_FOR.get(why, (f"for {why}", "", "waiting")), count, due) for why, count, due in waiting),
+        groups=tuple(Group(*row) for row in groups),
         claimed=claimed,
         oldest_claim=oldest_claim,
-    )  # fmt: skip
+    )
 
 
 def held_count() -> int:
@@ -127,7 +99,7 @@ def held_count() -> int:
     return int(_rows("SELECT count(*) FROM (SELECT 1 FROM delivery_waiting WHERE why = 'hold' LIMIT %(limit)s) few", {"limit": 1_000})[0][0])
 
 
-def _rows(sql: str, asked: dict[str, int]) -> list[tuple]:
+def _rows(sql: str, asked: dict[str, Any]) -> list[tuple]:
     with connection.cursor() as cursor:
         cursor.execute(sql, asked)
         return list(cursor.fetchall())

@@ -114,9 +114,10 @@ def _of_ways(ways: tuple[Way, ...], provider: str, at: datetime) -> Wait:
     if len(ways) == 1:
         told, plain = (f"{soonest.address}: {_going_on(words, provider)}" for words in _both(soonest))
     elif len({way.standing.hold for way in ways}) == 1:
-        told, plain = (f"All {len(ways)} paths to {provider} wait. {soonest.address}, the first: {_going_on(words, provider)}" for words in _both(soonest))
+        every = "Both" if len(ways) == 2 else f"All {len(ways)}"
+        told, plain = (f"{every} paths to {provider} wait. {soonest.address}, the first: {_going_on(words, provider)}" for words in _both(soonest))
     else:
-        told = plain = f"None of {len(ways)} paths to {provider} can take it now: {_counted(ways)}.{_first(soonest, at)}"
+        told = plain = f"{'Neither' if len(ways) == 2 else 'None'} of {len(ways)} paths to {provider} can take it now: {_counted(ways)}.{_first(soonest, at)}"
     return Wait(what, told, plain, soonest.standing.until, ways)
 
 
