@@ -9,7 +9,6 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -26,6 +25,7 @@ from delivery.engine.path import Path
 from delivery.engine.recorder import Recorder
 from delivery.engine.score import Health
 from delivery.engine.setup import Setup
+from delivery.engine.signing import Signing
 from delivery.engine.standing import shared, stand
 from delivery.engine.world import World
 from delivery.queue.claim import Claim
@@ -68,7 +68,7 @@ class Hands:
         self._keyring = Keyring()
         self._budget = Budget()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._signing = ThreadPoolExecutor(2, thread_name_prefix="sign")
+        self.signing = Signing()
         self._clock = (time.monotonic(), datetime.now(UTC))
 
     # -- the world ----------------------------------------------------------------------------------------------------
@@ -126,10 +126,6 @@ class Hands:
     async def signers(self, domain_id: int) -> tuple[Signer, ...]:
         known = self._keyring.known(domain_id)
         return await self.in_database(_load_keys, self._keyring, domain_id) if known is None else known
-
-    async def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """CPU work that lets go of the GIL: signing."""
-        return await asyncio.get_running_loop().run_in_executor(self._signing, function, *arguments)
 
     def delivery_head(self, claim: Claim) -> bytes:
         """Header lines that name this one delivery."""
@@ -243,7 +239,7 @@ class Hands:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._signing.shutdown(wait=False)
+        self.signing.close()
 
 
 def _put_back(connection: Connection, engine_id: int, ids: Sequence[UUID]) -> None:

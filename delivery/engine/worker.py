@@ -21,7 +21,6 @@ from delivery.engine.outbox import Job, Outbox
 from delivery.engine.path import Spent
 from delivery.engine.settle import Room, settle
 from delivery.queue.settled import AttemptRow
-from delivery.sign.keyring import sign_message
 from delivery.smtp.connect import ConnectFailure, connect
 from delivery.smtp.session import Session
 from delivery.smtp.target import Source, Target
@@ -184,7 +183,7 @@ class Worker:
         body = job.body.mime[job.body.head_length :]
         signers = await hands.signers(claim.domain_id)
         if signers:
-            head = await hands.in_thread(sign_message, signers, head, job.body.body_hash, int(time.time())) + head
+            head = await hands.signing.sign(signers, head, job.body.body_hash) + head
         before = session.sent
         reused = before > 0
         size = len(head) + len(body)
