@@ -1,5 +1,6 @@
 """Settings, by environment or `.env`; every name and default stands in docs/configuration.md."""
 
+from ipaddress import ip_address
 from pathlib import Path
 
 import environ
@@ -10,6 +11,16 @@ from psycopg.conninfo import conninfo_to_dict
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 environ.Env.read_env(BASE_DIR / ".env")
+
+
+def _on_loopback(server: str) -> bool:
+    """host:port, with a loopback address for its host."""
+    host, _, port = server.rpartition(":")
+    try:
+        return port.isdecimal() and ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
 
 # -- installation -------------------------------------------------------------------------------------------------
 SECRET_KEY = env("SECRET_KEY")  # made by bin/up for each installation; there is no default
@@ -28,7 +39,11 @@ DRILLS_IN_LIVE = env.bool("DRILLS_IN_LIVE", default=False)  # drills break thing
 
 # -- where mail goes ----------------------------------------------------------------------------------------------
 RESOLVER = env("RESOLVER", default="")  # host:port of a DNS server; empty: the machine's own resolvers
+DANE_RESOLVER = env("DANE_RESOLVER", default="")  # host:port of a validating resolver on loopback; empty: DANE is off
+if DANE_RESOLVER and not _on_loopback(DANE_RESOLVER):
+    raise environ.ImproperlyConfigured(f"DANE_RESOLVER is 127.0.0.1:PORT or [::1]:PORT: what a resolver elsewhere says could be forged; not '{DANE_RESOLVER}'.")
 SMTP_PORT = env.int("SMTP_PORT", default=25)  # the port that MX hosts listen on; the sandbox's differ from the world's
+MTA_STS_PORT = env.int("MTA_STS_PORT", default=443)  # where MTA-STS policies are fetched; the sandbox's differs from the world's
 EXTRA_CA_FILE = env("EXTRA_CA_FILE", default="")  # added to the system's certificate authorities; the sandbox has its own
 SANDBOX_URL = env("SANDBOX_URL", default="")  # the simulated internet's inbox; empty outside the sandbox
 MAX_MESSAGE_BYTES = env.int("MAX_MESSAGE_BYTES", default=25 * 1024 * 1024)

@@ -24,6 +24,8 @@ from delivery.engine.world import load_world
 from delivery.queue.fence import leave
 from delivery.queue.promote import promote_due
 from delivery.queue.wake import notify
+from delivery.tlspolicy.fetch import Fetcher
+from delivery.tlspolicy.policies import Policies
 
 DRAIN_S, FLUSH_S = 7.0, 2.0  # together under the ten seconds that a stop may take
 log = structlog.get_logger(__name__)
@@ -36,7 +38,10 @@ class Engine:
         self._node = node
         self._hands = hands
         self._sites = Sites(hands.setup.smtp_port)
-        self._sorter = Sorter(hands, self._sites)
+        setup = hands.setup
+        fetcher = Fetcher(hands.resolver.addresses, setup.policy, hands.tls.verified, setup.mta_sts_port)
+        found_policies = Policies(hands.resolver.texts, fetcher.fetch, hands.in_database, self._sites.learn_policy)
+        self._sorter = Sorter(hands, self._sites, found_policies)
         self._connections = Connections(hands)
         self._claimer = Claimer(hands, self._sites, self._connections.send)
         hands.on_room = self._claimer.room
@@ -157,6 +162,7 @@ class Engine:
                 await self._look()
                 await hands.in_database(save_paths, [path for path in hands.paths.values() if path.changed], hands.to_wall)
                 await hands.in_database(save_state, hands.id, hands.state())
+                await hands.reach.exchange()
             except Error as error:
                 log.warning("world_not_loaded", error=str(error))
 
@@ -164,4 +170,4 @@ class Engine:
         former = getattr(self._hands, "world", None)
         world = await self._hands.in_database(load_world, self._hands.id, self._node, former)
         self._hands.look(world)
-        self._sites.routes, self._sites.tls_exceptions = world.routes, world.tls_exceptions
+        self._sites.look(world)

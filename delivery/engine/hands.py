@@ -22,6 +22,7 @@ from delivery.engine.journal import Journal
 from delivery.engine.lease import Lease
 from delivery.engine.outbox import Job
 from delivery.engine.path import Path
+from delivery.engine.reach import Reach
 from delivery.engine.recorder import Recorder
 from delivery.engine.score import Health
 from delivery.engine.setup import Setup
@@ -63,7 +64,8 @@ class Hands:
         self.jitter: Callable[[], float] = random.random
         self.in_database = database.run
         self.recorder = Recorder(engine_id, database.record, self._recorded)
-        self.resolver = Resolver(setup.resolver)
+        self.resolver = Resolver(setup.dane_resolver or setup.resolver, trusted=bool(setup.dane_resolver))
+        self.reach = Reach(self)
         self.connecting = asyncio.Semaphore(CONNECTING_AT_ONCE)
         self._keyring = Keyring()
         self._budget = Budget()

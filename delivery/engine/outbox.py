@@ -21,13 +21,27 @@ STANDS_STILL_S = 1.0  # a job that no connection took for so long gets one of it
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where a domain's mail is taken. `hosts` in order of preference, equal ones already shuffled."""
+    """Where a domain's mail is taken, and what TLS has to prove there.
+
+    `hosts` in order of preference; `ranks` says which are equal (empty: none). `secure`: their names are signed, DANE may be asked. `barred`
+    are hosts that the domain's MTA-STS policy does not name: for DANE only. The hash is made once: a site is looked up for each message.
+    """
 
     hosts: tuple[str, ...]
     port: int
     tls: TlsMode
     username: str = ""
     password: str = field(default="", repr=False)
+    ranks: tuple[int, ...] = ()
+    secure: bool = False
+    barred: tuple[str, ...] = ()
+    _hash: int = field(init=False, repr=False, compare=False, default=0)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.hosts, self.port, self.tls, self.username, self.ranks, self.secure, self.barred)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 @dataclass(slots=True)

@@ -23,4 +23,6 @@ class Setup:
     journal_folder: Path
     slice_s: float
     timeouts: Timeouts = field(default_factory=Timeouts)
+    dane_resolver: str = ""  # host:port of a validating resolver on this machine; it is then asked for everything
+    mta_sts_port: int = 443
     pick: Pick = soonest  # which open path takes the next delivery

@@ -79,4 +79,6 @@ def setup_from_settings(name: str) -> Setup:
         return_path_domain=settings.RETURN_PATH_DOMAIN,
         journal_folder=Path(settings.DATA_DIR) / "journal",
         slice_s=settings.ENGINE_SLICE_S,
+        dane_resolver=settings.DANE_RESOLVER,
+        mta_sts_port=settings.MTA_STS_PORT,
     )

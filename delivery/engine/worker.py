@@ -19,12 +19,13 @@ from delivery.engine.hands import Hands
 from delivery.engine.journal import JournalFailed
 from delivery.engine.outbox import Job, Outbox
 from delivery.engine.path import Spent
+from delivery.engine.reach import wait_for_tls
 from delivery.engine.settle import Room, settle
 from delivery.queue.settled import AttemptRow
-from delivery.smtp.connect import ConnectFailure, connect
+from delivery.smtp.connect import ConnectFailure
 from delivery.smtp.session import Session
-from delivery.smtp.target import Source, Target
 from delivery.smtp.wire import Envelope, Failure, Phase, Reply, Transcript
+from delivery.tlspolicy.broken import is_broken_tls
 from mailplatform.shell.ids import attempt_id
 from pools.outcomes import Fault, Outcome, Reason, Verdict
 
@@ -127,7 +128,7 @@ class Worker:
         started = time.monotonic()
         try:
             async with self.hands.connecting:
-                self.session = await self._connect()
+                self.session = await self.hands.reach.session(self.path, self.outbox.site)
         except ConnectFailure as failure:
             self._connect_ms = round((time.monotonic() - started) * 1000)
             self._no_session(job, failure)
@@ -137,29 +138,12 @@ class Worker:
         self._on_connected(self.outbox)
         return True
 
-    async def _connect(self) -> Session:
-        """MX hosts in order of preference, each host's addresses in turn; the first that greets wins (RFC 5321 §5.1)."""
-        own = self.hands.world.ips[self.path.ip_id]
-        source = Source(own.address, own.ehlo_name, own.proxy)
-        last = ConnectFailure(Phase.CONNECT, Failure.DNS, detail="none of its mail hosts has an address")
-        for host in self.outbox.site.hosts:
-            for address in await self.hands.addresses(host, ipv6=":" in own.address):
-                site = self.outbox.site
-                target = Target(host, address, site.port, site.tls, site.username, site.password)
-                try:
-                    return await connect(target, source, self.hands.setup.timeouts, self.hands.tls, self.hands.setup.policy)
-                except ConnectFailure as failure:
-                    last = failure
-                    if failure.reply is not None:  # it spoke: another host of the same provider will say the same
-                        raise
-        raise last
-
     def _no_session(self, job: Job, failure: ConnectFailure) -> None:
         outcome = classify_connect(failure, job.provider_key, self.hands.world.rulebook)
         now = time.monotonic()
-        if failure.reply is None:
+        if failure.reply is None and not is_broken_tls(failure):  # broken TLS is the host's and is remembered there: no circuit of this path's
             self.path.connect_failed(now, str(failure))
-        self._finish(job, outcome, failure.phase, failure.reply, str(failure.detail or failure), {"connect": self._connect_ms})
+        self._finish(job, outcome, failure.phase, failure.reply, str(failure.detail or failure), {"connect": self._connect_ms}, failure=failure)
         if not self.path.open(now):
             self.hands.give_back(self.outbox.drain())
 
@@ -218,7 +202,10 @@ class Worker:
         self._dot_written = True
         return True
 
-    def _finish(self, job: Job, outcome: Outcome, phase: Phase, reply: Reply | None, detail: str, timings: dict[str, int], reused: bool = False) -> None:
+    def _finish(
+        self, job: Job, outcome: Outcome, phase: Phase, reply: Reply | None, detail: str, timings: dict[str, int], reused: bool = False,
+        failure: ConnectFailure | None = None,
+    ) -> None:  # fmt: skip
         """Attempt, consequence, journal, record; then what the path learns from it."""
         hands, claim, session = self.hands, job.claim, self.session
         now = hands.now()
@@ -237,7 +224,7 @@ class Worker:
             code=reply.code if reply else None,
             enhanced=(reply.enhanced or "") if reply else "",
             reply=reply.text if reply else detail[:2000],
-            mx_host=session.host if session else self.outbox.site.hosts[0] if self.outbox.site.hosts else "",
+            mx_host=session.host if session else (failure and failure.host) or (self.outbox.site.hosts or ("",))[0],
             mx_address=session.address if session else None,
             tls=session.tls if session else "",
             connection_reused=reused,
@@ -246,6 +233,8 @@ class Worker:
         )
         room = Room(hands.other_paths(claim, self.path.ip_id), hands.budget_left(claim))
         settled = settle(claim, attempt, outcome, room, now, hands.jitter())
+        if failure and is_broken_tls(failure):
+            settled = wait_for_tls(settled, claim, failure, now)
         hands.settled(job, settled)
         if outcome.action:
             hands.act(self.path, outcome, attempt.reply)

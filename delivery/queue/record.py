@@ -99,7 +99,7 @@ def move_on(cursor: Cursor, engine_id: int, settled: Sequence[Settled], now: dat
             "attempts": [one.attempts for one in waiting],
             "due": [None if one.hold else one.due_at for one in waiting],
             "why": ["hold" if one.hold else "retry" for one in waiting],
-            "scope": [one.hold[:260] for one in waiting],
+            "scope": [(one.hold or one.scope)[:260] for one in waiting],
             "sticky": [one.sticky_ip_id for one in waiting],
         })  # fmt: skip
     rerouted = [one for one in settled if one.reroute]

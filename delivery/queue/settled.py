@@ -55,3 +55,4 @@ class Settled:
     reroute: bool = False
     avoid_ip_ids: tuple[int, ...] = ()
     hold: str = ""
+    scope: str = ""  # what it waits for, where that is known by a name: `tls:` and the domain

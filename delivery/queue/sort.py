@@ -28,10 +28,11 @@ UNSORTED = """
     SELECT domain.scope FROM domain LIMIT %s
 """
 REMEMBER = """
-    INSERT INTO pools_domainprovider (domain, provider_id, hosts, sorted_at, expires_at)
-    VALUES (%(domain)s, %(provider_id)s, %(hosts)s, platform_now(), platform_now() + %(ttl_s)s * interval '1 s')
+    INSERT INTO pools_domainprovider (domain, provider_id, hosts, secure, sorted_at, expires_at)
+    VALUES (%(domain)s, %(provider_id)s, %(hosts)s, %(secure)s, platform_now(), platform_now() + %(ttl_s)s * interval '1 s')
     ON CONFLICT (domain) DO UPDATE
-       SET provider_id = excluded.provider_id, hosts = excluded.hosts, sorted_at = excluded.sorted_at, expires_at = excluded.expires_at
+       SET provider_id = excluded.provider_id, hosts = excluded.hosts, secure = excluded.secure,
+           sorted_at = excluded.sorted_at, expires_at = excluded.expires_at
 """
 PROVIDER_ID = "SELECT id FROM pools_provider WHERE key = %s"
 # A region of a provider whose regions count by themselves (mimecast@eu) has that provider's facts, all else is the long tail.
@@ -66,6 +67,7 @@ class Sorted:
     provider_key: str
     hosts: tuple[tuple[int, str], ...]
     ttl_s: int
+    secure: bool = False
 
 
 def unsorted_domains(connection: Connection, limit: int = 200) -> list[str]:
@@ -84,7 +86,13 @@ def remember(connection: Connection, found: Sequence[Sorted]) -> dict[str, int]:
                 row = cursor.execute(PROVIDER_ID, [key]).fetchone()
             providers[key] = row[0]  # type: ignore[index]
         rows = [
-            {"domain": one.domain, "provider_id": providers[one.provider_key], "hosts": Jsonb([list(host) for host in one.hosts]), "ttl_s": one.ttl_s}
+            {
+                "domain": one.domain,
+                "provider_id": providers[one.provider_key],
+                "hosts": Jsonb([list(host) for host in one.hosts]),
+                "secure": one.secure,
+                "ttl_s": one.ttl_s,
+            }
             for one in sorted(found, key=lambda one: one.domain)
         ]
         cursor.executemany(REMEMBER, rows)

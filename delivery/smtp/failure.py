@@ -12,6 +12,8 @@ class ConnectFailure(Exception):
         self.failure = failure
         self.reply = reply
         self.detail = detail
+        self.host = ""  # whose it was, where the caller says it
+        self.wait_s = 0.0  # for how long nobody need try again
 
     def __str__(self) -> str:
         said = self.detail or (self.reply.text if self.reply else "")

@@ -43,15 +43,12 @@ class BrokenHosts:
             self._known[host, proof.value] = replace(known, retry_s=now_s + PROBE_S)
             return None
         words = f"{known.detail or known.failure} (seen {known.failures} times, the next connection comes in {max(1, round(known.retry_s - now_s))} s)"
-        return ConnectFailure(Phase.STARTTLS, Failure(known.failure), detail=words)
+        failure = ConnectFailure(Phase.STARTTLS, Failure(known.failure), detail=words)
+        failure.wait_s = known.retry_s - now_s
+        return failure
 
-    def next_try_s(self, hosts: Iterable[str], proof: TlsMode, now_s: float) -> float:
-        """In how many seconds the first of these hosts is tried again; 0: one may be at once."""
-        known = [self._known.get((host, proof.value)) for host in hosts]
-        return max(0.0, min((one.retry_s - now_s if one else 0.0 for one in known), default=0.0))
-
-    def failed(self, host: str, proof: TlsMode, failure: ConnectFailure, now_s: float, remember_s: float) -> None:
-        """Its TLS failed once more. What failed last longer than `remember_s` ago begins anew."""
+    def failed(self, host: str, proof: TlsMode, failure: ConnectFailure, now_s: float, remember_s: float) -> float:
+        """Its TLS failed once more: for how long nobody tries again. What failed last longer than `remember_s` ago begins anew."""
         key = (host, proof.value)
         known = self._known.get(key)
         again = known is not None and now_s - known.last_s < remember_s
@@ -63,14 +60,20 @@ class BrokenHosts:
         if len(self._known) < REMEMBERED or key in self._known:
             self._known[key] = self._changed[key] = Broken(host, proof.value, kind.value, words[:500], failures, since_s, now_s, now_s + wait_s)
             self._mended.discard(key)
+        return wait_s
 
     def worked(self, host: str, proof: TlsMode) -> None:
         """A handshake held."""
-        if self._known and self._known.pop((host, proof.value), None):
+        if self._known and (host, proof.value) in self._known:
+            del self._known[host, proof.value]
             self._changed.pop((host, proof.value), None)
             self._mended.add((host, proof.value))
 
     # -- with the others ----------------------------------------------------------------------------------------------
+
+    @property
+    def has_news(self) -> bool:
+        return bool(self._changed or self._mended)
 
     def take_news(self) -> tuple[list[Broken], list[Key]]:
         """What changed since the last call; it is the caller's to write now."""
