@@ -31,6 +31,7 @@ class Channel(asyncio.Protocol):
         self.replies: list[Reply] = []
         self._reader = ReplyReader()
         self._expected = 0
+        self._needed = 0  # of those, how many the waiter waits for
         self._timeouts: Sequence[float] = ()
         self._waiter: asyncio.Future[None] | None = None
         self._deadline = 0.0
@@ -47,6 +48,11 @@ class Channel(asyncio.Protocol):
         self._timeouts = timeouts_s
         self._move_deadline(timeouts_s[0])
 
+    def expect_also(self, count: int, timeouts_s: Sequence[float]) -> None:
+        """Behind the replies that are wanted come so many more: their commands are in the same write."""
+        self._timeouts = (*self._timeouts[: self._expected], *timeouts_s)
+        self._expected += count
+
     def allow(self, timeout_s: float) -> None:
         """The answer that is awaited has this long from now."""
         self._move_deadline(timeout_s)
@@ -60,12 +66,18 @@ class Channel(asyncio.Protocol):
         """Everything that was expected has come, or nothing more will."""
         return self.ended or len(self.replies) >= self._expected
 
-    async def answers(self) -> list[Reply]:
-        """The replies expected; fewer when the channel ended, `failure` says how (None: by 421)."""
-        while not self.answered:  # being able to write again wakes the waiter too
+    async def answers(self, count: int = 0) -> list[Reply]:
+        """The replies expected, or the first `count` of them; fewer when the channel ended, `failure` says how (None: by 421)."""
+        self._needed = needed = count or self._expected
+        while not (self.ended or len(self.replies) >= needed):  # being able to write again wakes the waiter too
             await self._wait()
-        self._expected = 0
-        return self.replies
+        if needed == self._expected:
+            self._expected = 0
+            return self.replies
+        answers, self.replies = self.replies[:needed], self.replies[needed:]
+        self._timeouts = self._timeouts[needed:]
+        self._expected -= needed
+        return answers
 
     async def drained(self, timeout_s: float) -> bool:
         """Wait until all that was written is with the kernel; False when an answer or the end came instead."""
@@ -169,6 +181,8 @@ class Channel(asyncio.Protocol):
             self._wake()
         elif new:
             self._move_deadline(self._timeouts[len(replies)])
+            if len(replies) >= self._needed:
+                self._wake()
 
     def eof_received(self) -> bool:
         self.fail(Failure.CUT, "closed by the peer")

@@ -9,6 +9,7 @@ message. How it fails: `send` returns a `Transcript` that says where and how; it
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from delivery.smtp.channel import CLOSING, Channel
 from delivery.smtp.commands import DATA, DOT, QUIT, RSET, Commands, commands_for, has_bare_line_ends, stuffed
@@ -46,8 +47,17 @@ class _Message:
         return Transcript(self.mail, self.rcpt, self.data, self.final, phase, failure, self.dot_written, self.timings_ms)
 
 
+@dataclass(frozen=True, slots=True)
+class _Announced:
+    """A message whose MAIL, RCPT and DATA are on the wire behind the one before it."""
+
+    envelope: Envelope
+    message: _Message
+    asked: Sequence[tuple[bytes, Phase]]
+
+
 class Session:
-    """Made by `connect()`. One message at a time."""
+    """Made by `connect()`. One message at a time; the next one's envelope may go along with the dot."""
 
     def __init__(self, channel: Channel, target: Target, features: Features, tls: str, timeouts: Timeouts) -> None:
         self.host = target.host
@@ -60,6 +70,7 @@ class Session:
         self._envelope_times = (timeouts.mail_s, timeouts.rcpt_s, timeouts.data_s)
         self._busy = False
         self._transaction_open = False  # the peer may hold a sender of ours: RSET before the next MAIL
+        self._announced: _Announced | None = None
 
     @property
     def usable(self) -> bool:
@@ -71,23 +82,39 @@ class Session:
         """Why the session ended, in a few words for people; empty while it lives."""
         return self._channel.detail
 
-    async def send(self, envelope: Envelope, head: bytes, body: bytes, before_dot: Callable[[], bool]) -> Transcript:
-        """One message to one recipient. Cancelling it ends the connection."""
+    @property
+    def announced(self) -> Envelope | None:
+        """The envelope that is on the wire already: the next `send` is for this one, or the connection has to end."""
+        return self._announced.envelope if self._announced else None
+
+    async def send(
+        self, envelope: Envelope, head: bytes, body: bytes, before_dot: Callable[[], bool], following: Callable[[], Envelope | None] = lambda: None
+    ) -> Transcript:
+        """One message to one recipient. Cancelling it ends the connection.
+
+        `following` is asked in the tick of the dot's write for the envelope that is to go out with it: message content may be the first "command" of a
+        pipelined group (RFC 2920 §3.1), which saves a round trip a message.
+        """
         if self._busy:
             raise RuntimeError("A session sends one message at a time.")
-        message = _Message()
+        announced, self._announced = self._announced, None
+        if announced is not None and announced.envelope is not envelope:
+            raise RuntimeError("Another message's envelope is on the wire.")
+        message = announced.message if announced else _Message()
         if self._channel.ended:
             return message.close(Phase.MAIL, self._channel.failure or Failure.CUT)
         commands = commands_for(envelope, self.features)
-        if isinstance(commands, Phase):
-            return message.close(commands, Failure.UNSUPPORTED)
-        if has_bare_line_ends(head, body):
-            return message.close(Phase.BODY, Failure.UNSUPPORTED)
+        unsupported = commands if isinstance(commands, Phase) else Phase.BODY if has_bare_line_ends(head, body) else None
+        if unsupported:
+            if announced:
+                self.abort()
+            return message.close(unsupported, Failure.UNSUPPORTED)
+        assert isinstance(commands, Commands)
         self._busy = True
-        self.sent += 1
+        self.sent += announced is None
         try:
-            ended = await self._open_transaction(message, commands)
-            return ended or await self._transfer(message, stuffed(head, body), before_dot)
+            ended = await (self._opened(message, announced.asked) if announced else self._open_transaction(message, commands))
+            return ended or await self._transfer(message, stuffed(head, body), before_dot, following)
         except BaseException:
             self.abort()
             raise
@@ -102,6 +129,12 @@ class Session:
         if self._transaction_open:
             asked.insert(0, (RSET, Phase.MAIL))
         replies = await (self._ask_together(asked) if self.features.pipelining else self._ask_in_turn(asked))
+        message.lap("envelope")
+        return await self._judge(message, asked, replies)
+
+    async def _opened(self, message: _Message, asked: Sequence[tuple[bytes, Phase]]) -> Transcript | None:
+        """The same, when it was announced with the dot of the message before."""
+        replies = await self._channel.answers()
         message.lap("envelope")
         return await self._judge(message, asked, replies)
 
@@ -169,7 +202,7 @@ class Session:
 
     # -- the body ---------------------------------------------------------------------------------------------
 
-    async def _transfer(self, message: _Message, payload: bytes, before_dot: Callable[[], bool]) -> Transcript:
+    async def _transfer(self, message: _Message, payload: bytes, before_dot: Callable[[], bool], following: Callable[[], Envelope | None]) -> Transcript:
         channel = self._channel
         channel.expect(1, (self._timeouts.block_s,))
         last: bytes | memoryview = payload
@@ -180,11 +213,13 @@ class Session:
         if not before_dot():
             channel.fail(Failure.FENCED, "our lease has run out")
             return message.close(Phase.BODY, Failure.FENCED)
-        channel.write(last)
+        channel.write(b"".join((last, self._announce(following()))) if self.features.pipelining else last)
         message.dot_written = True
         channel.allow(self._timeouts.final_s)
-        replies = await channel.answers()
+        replies = await channel.answers(1)
         message.lap("body")
+        if self._announced:
+            self._announced.message.since = message.since  # its time begins when the one before it has its answer
         self._transaction_open = False  # the end of mail data clears it, whatever the answer (RFC 5321 §4.1.1.4)
         if not replies:
             return message.close(Phase.BODY, channel.failure or Failure.CUT)
@@ -192,6 +227,17 @@ class Session:
             return self._nonsense(message, Phase.BODY)  # neither yes nor no: the answer is not known
         message.final = replies[0]
         return message.close(Phase.BODY)
+
+    def _announce(self, envelope: Envelope | None) -> bytes:
+        """What goes behind the dot: the next message's commands, or nothing."""
+        commands = commands_for(envelope, self.features) if envelope else None
+        if envelope is None or not isinstance(commands, Commands):
+            return b""
+        asked = ((commands.mail, Phase.MAIL), (commands.rcpt, Phase.RCPT), (DATA, Phase.DATA))
+        self._channel.expect_also(len(asked), self._envelope_times)
+        self._announced = _Announced(envelope, _Message(), asked)
+        self.sent += 1
+        return commands.mail + commands.rcpt + DATA
 
     async def _write_blocks(self, blocks: memoryview) -> bool:
         """All of it with the kernel, block by block; False when the peer spoke or went meanwhile."""
@@ -218,7 +264,7 @@ class Session:
     async def quit(self) -> None:
         """Say goodbye and wait, shortly, until the peer has closed: its slot is free only then."""
         channel = self._channel
-        if self.usable:
+        if self.usable and not self._announced:
             self._busy = True
             channel.expect(2, (self._timeouts.quit_s, self._timeouts.quit_s))  # two: the second is its FIN
             channel.write(QUIT)
