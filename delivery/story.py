@@ -13,7 +13,7 @@ from uuid import UUID
 from delivery.models import Attempt, Delivery, DeliveryState, Engine, Event, Message
 from delivery.waits import For, Last, Wait, wait_of
 from delivery.whereabouts import UNSEEN, Place, whereabouts
-from delivery.why import Why, ip_ids, read_why, sentence, words_for
+from delivery.why import Why, ip_ids, is_better, read_why, sentence, words_for
 from mailplatform.shell import formats
 from mailplatform.shell.clock import now
 from mailplatform.shell.ids import delivery_of, family_end, id_time_ms, message_of
@@ -95,7 +95,7 @@ class Try:
     @property
     def compared(self) -> list[Compared]:
         """The paths that did not win."""
-        return [Compared(other.address, other.score, str(other.state), words_for(other, self.provider)) for other in self.why.others]
+        return [Compared(one.address, one.score, str(one.state), words_for(one, self.provider, better=is_better(one, self.why))) for one in self.why.others]
 
 
 @dataclass(frozen=True, slots=True)

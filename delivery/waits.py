@@ -40,8 +40,8 @@ class For(StrEnum):
 
 WHAT = sorted({*For, *WaitingFor.values})
 _OF_HOLD = {
-    Hold.NOTHING: For.TURN, Hold.CONNECTIONS: For.LIMIT, Hold.RATE: For.LIMIT, Hold.HOUR: For.LIMIT, Hold.DAY: For.LIMIT, Hold.SUSPENDED: For.SUSPENDED,
-    Hold.CIRCUIT: For.UNREACHABLE,
+    Hold.NOTHING: For.TURN, Hold.HANDOVER: For.TURN, Hold.CONNECTIONS: For.LIMIT, Hold.RATE: For.LIMIT, Hold.HOUR: For.LIMIT, Hold.DAY: For.LIMIT,
+    Hold.SUSPENDED: For.SUSPENDED, Hold.CIRCUIT: For.UNREACHABLE,
 }  # fmt: skip
 
 
@@ -107,7 +107,7 @@ def _of_ways(ways: tuple[Way, ...], provider: str, at: datetime) -> Wait:
         return Wait(For.PATH, "No sending IP serves its pool.", "No sending IP serves it.")
     soonest = min(ways, key=lambda way: (ORDER.index(way.standing.hold), way.standing.until or at))
     what = _OF_HOLD.get(soonest.standing.hold, For.PATH)
-    if what == For.TURN:
+    if soonest.standing.open:
         open_now = [way.address for way in ways if way.standing.open]
         words = f"In its turn: {_named(open_now)} {'takes' if len(open_now) == 1 else 'take'} mail to {provider} now."
         return Wait(what, words, words, ways=ways)

@@ -88,13 +88,13 @@ def sentence(why: Why, winner: str, provider: str) -> str:
     return f"Taken by {winner}{after}: {reasons}." if reasons else f"Taken by {winner}{after}."
 
 
-def words_for(other: Other, provider: str, plural: bool = False) -> str:
-    """What a path was or did, to follow its address: "was at its 5 connections to Gmail"."""
+def words_for(other: Other, provider: str, plural: bool = False, better: bool = False) -> str:
+    """What a path was or did, to follow its address: "was at its 5 connections to Gmail". `better`: its score was."""
     was, its, had = ("were", "their", "had") if plural else ("was", "its", "had")
     there, figure = f" to {provider}" if provider else "", other.figure
     match other.state:
         case State.OPEN:
-            return f"{was} open, and came behind in score"
+            return f"{was} open, and had not asked for it yet" if better else f"{was} open, with no better score"
         case State.SLOWER:
             return f"would have taken {formats.duration(figure / 1000)} longer" if figure else "would have taken longer"
         case State.FULL:
@@ -117,12 +117,12 @@ def words_for(other: Other, provider: str, plural: bool = False) -> str:
 
 
 def _reasons(why: Why, provider: str) -> Iterator[str]:
-    """Those who would have come before and could not take it; else what it was best of."""
-    ahead = [other for other in why.others if other.state not in BEHIND and (why.score is None or other.score >= why.score or other.state == State.AVOIDED)]
+    """Those who would have come before and did not take it; else what it was best of."""
+    ahead = [other for other in why.others if other.state == State.AVOIDED or is_better(other, why) or (other.state not in BEHIND and _is_equal(other, why))]
     behind = sum(1 for other in why.others if other.state in BEHIND)
     if ahead:
         for same in _alike(ahead)[:GROUPS_TOLD]:
-            yield f"{_list([other.address for other in same])} {words_for(same[0], provider, plural=len(same) > 1)}"
+            yield f"{_list([other.address for other in same])} {words_for(same[0], provider, len(same) > 1, better=True)}"
     elif why.handicap_ms:
         yield f"the best path had not taken it within {formats.duration(why.handicap_ms / 1000)}"
     elif behind:
@@ -131,6 +131,15 @@ def _reasons(why: Why, provider: str) -> Iterator[str]:
         yield "the only path that was open"
     elif not why.more:
         yield "no other path serves its pool"
+
+
+def is_better(other: Other, why: Why) -> bool:
+    """Whether it would have come before the winner, by score."""
+    return why.score is not None and other.score > why.score and other.state != State.SLOWER
+
+
+def _is_equal(other: Other, why: Why) -> bool:
+    return why.score is None or other.score >= why.score
 
 
 def _alike(others: Sequence[Other]) -> list[list[Other]]:

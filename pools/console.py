@@ -14,6 +14,7 @@ from mailplatform.shell.switch import Switch
 from mailplatform.shell.tables import named_page
 from pools import figures
 from pools.learned import from_json
+from pools.live_score import live_score
 from pools.models import Path, Pool, Provider, ResponseRule, SendingIP
 from pools.path_minutes import last_hour
 from pools.providers.profile import profile_of
@@ -76,7 +77,7 @@ def path(request: HttpRequest, pk: int) -> HttpResponse:
     at = now()
     learned, profile = from_json(found.learned), profile_of(found.provider, figures.default_provider())
     context = {
-        "path": found, "way": way_of(found), "pools": found.ip.pools.all(), "chart": last_hour(found, at),
+        "path": found, "way": way_of(found), "live": live_score(found), "pools": found.ip.pools.all(), "chart": last_hour(found, at),
         "limits": limit_rows(profile, learned, found.limits_now, at.timestamp()), "returns": returns(learned, at.timestamp()),
     }  # fmt: skip
     return render(request, "pools/path.html", context)

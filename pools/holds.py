@@ -40,6 +40,10 @@ _BADGES = {
     Hold.NOTHING: "open", Hold.CONNECTIONS: "full", Hold.RATE: "full", Hold.HANDOVER: "waiting", Hold.CIRCUIT: "broken", Hold.HOUR: "full",
     Hold.DAY: "full", Hold.UNOWNED: "dead",
 }  # fmt: skip
+_IS = {
+    Hold.CONNECTIONS: "has all of its connections in use", Hold.RATE: "is at its rate", Hold.HANDOVER: "changes hands", Hold.CIRCUIT: "gets no connection",
+    Hold.HOUR: "has used up its hour", Hold.DAY: "has used up its day", Hold.UNOWNED: "belongs to no engine", Hold.QUARANTINED: "is in quarantine",
+}  # fmt: skip
 _TAKEN_OVER = "Another process is taking it over."
 PERSISTENT = (Hold.UNOWNED, Hold.PAUSED, Hold.QUARANTINED, Hold.DRAINED)  # not over by itself
 
@@ -84,6 +88,11 @@ class Standing:
     @property
     def open(self) -> bool:
         return self.hold == Hold.NOTHING
+
+    @property
+    def is_words(self) -> str:
+        """To follow the path's name: "is suspended"."""
+        return _IS.get(self.hold, f"is {self.hold}")
 
     @property
     def badge(self) -> str:
@@ -168,11 +177,16 @@ def _open(said: Said) -> Standing:
 
 
 def _because(why: str) -> str:
-    return f" because of {why[:SHOWN_EVIDENCE].rstrip(' .')}" if why else ""
+    return f" because of {_short(why)}" if why else ""
 
 
 def _evidence(why: str) -> str:
-    return f" ({why[:SHOWN_EVIDENCE].rstrip(' .')})" if why else ""
+    return f" ({_short(why)})" if why else ""
+
+
+def _short(why: str) -> str:
+    """Engines keep the beginning of a reply, too."""
+    return why.rstrip(" .") if len(why) < SHOWN_EVIDENCE else f"{why[:SHOWN_EVIDENCE].rsplit(' ', 1)[0].rstrip(' .')} …"
 
 
 def _of(open_now: Any, limit: int) -> str:

@@ -5,6 +5,7 @@ unique key (pools, addresses with their owner, paths); no table of mail is touch
 tables, above this app: read as rows, by name. Never: changes anything.
 """
 
+import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,9 @@ from django.db import connection
 
 from mailplatform.shell.clock import now
 from pools.holds import ORDER, Place, Said, Standing, standing
+from pools.learned import from_json
 from pools.models import Path, Provider, SendingIP
+from pools.returning import returns
 
 SILENT_AFTER_MS = 1500  # a lease is renewed every 150 ms; pages are not judges and forgive more than those
 _MEMBERS = """
@@ -31,6 +34,7 @@ _PLACES = """
       LEFT JOIN delivery_iplease l ON l.ip_id = ip.id LEFT JOIN delivery_engine e ON e.id = l.engine_id LEFT JOIN pools_node o ON o.id = e.node_id
      WHERE ip.id = ANY (%(ips)s)
 """
+_ROLES = ("own", "borrowed", "fallback")
 Lane = tuple[int, int]
 
 
@@ -62,7 +66,7 @@ class Way:
 
 
 def ways_of(lanes: Collection[Lane]) -> dict[Lane, tuple[Way, ...]]:
-    """Every way of these lanes, the pool's own IPs first, then as they will be free."""
+    """Every way of these lanes, the first to be free on top."""
     if not lanes:
         return {}
     members = _members({pool for pool, _ in lanes})
@@ -111,8 +115,9 @@ def _way(ip: int, role: str, address: str, place: Place, path: Path | None, prov
     if path is None:
         return Way(ip, address, role, place, standing(place, Said(), provider, at))
     stands = standing(place, said_of(path), provider, at)
-    return Way(ip, address, role, place, stands, path.pk, path.state, path.score, bool(path.learned))
+    return Way(ip, address, role, place, stands, path.pk, path.state, path.score, bool(returns(from_json(path.learned), at.timestamp())))
 
 
-def _as_free(way: Way) -> tuple[bool, bool, int, str]:
-    return way.role == "fallback", way.role == "borrowed", ORDER.index(way.standing.hold), way.address
+def _as_free(way: Way) -> tuple[int, float, int, str]:
+    until = way.standing.until
+    return ORDER.index(way.standing.hold), until.timestamp() if until else math.inf, _ROLES.index(way.role), way.address

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from delivery.models import Delivery, Waiting
 from mailplatform.shell.clock import now
+from pools import models as ways
 from pools.models import SendingIP
 from tests.console.world import PASSWORD, World, make_world
 
@@ -111,9 +113,10 @@ def test_the_theme_is_switched_and_kept(visit: Any) -> None:
 
 def test_no_page_scrolls_sideways_on_a_phone(visit: Any, there: World) -> None:
     page = visit("/messages/", viewport=PHONE)
-    some = there.deliveries
-    urls = ["/messages/", f"/messages/{some['delivered']}/", f"/messages/{some['held']}/", "/queues/", "/pools/", f"/ips/{there.ips[0].pk}/", "/providers/",
-            f"/providers/{there.providers['microsoft'].pk}/", "/tenants/", "/tenants/lumen/", "/domains/", "/people/", "/audit/", "/account/", "/"]  # fmt: skip
+    some, path = there.deliveries, _stuck(there)
+    urls = [f"/messages/{some[name]}/" for name in ("delivered", "held", "queued")]
+    urls += ["/messages/", "/queues/", "/pools/", f"/paths/{path.pk}/", f"/ips/{there.ips[0].pk}/", "/providers/", "/tenants/", "/tenants/lumen/", "/domains/"]
+    urls += [f"/providers/{there.providers['microsoft'].pk}/", "/people/", "/audit/", "/account/", "/"]
     wide = {}
     for url in urls:
         page.goto(url)
@@ -127,8 +130,9 @@ def test_no_page_scrolls_sideways_on_a_phone(visit: Any, there: World) -> None:
 def test_pages_are_accessible(visit: Any, there: World, scheme: str) -> None:
     axe = AXE.read_text()
     page = visit("/messages/", scheme=scheme)
-    wrong = {}
-    for url in ("/messages/", f"/messages/{there.deliveries['delivered']}/", f"/messages/{there.deliveries['held']}/", "/queues/", "/pools/", "/people/", "/"):
+    wrong, some, path = {}, there.deliveries, _stuck(there)
+    messages = [f"/messages/{some[name]}/" for name in ("delivered", "held", "queued")]
+    for url in ("/messages/", *messages, "/queues/", f"/paths/{path.pk}/", "/pools/", "/people/", "/"):
         page.goto(url)
         page.evaluate(axe)
         violations = page.evaluate("async () => (await axe.run(document, {resultTypes: ['violations']})).violations")
@@ -136,6 +140,17 @@ def test_pages_are_accessible(visit: Any, there: World, scheme: str) -> None:
         if found:
             wrong[url] = found
     assert wrong == {}, json.dumps(wrong, indent=1)
+
+
+def _stuck(there: World) -> ways.Path:
+    """The lane of what is queued stands still; the path that was suspended."""
+    SendingIP.objects.filter(pk=there.ips[4].pk).update(state="paused")
+    path = ways.Path.objects.get(ip=there.ips[0], provider=there.providers["google"])
+    until = now() + timedelta(minutes=20)
+    path.binds, path.binds_until, path.why = "suspended", until, "g-block: 550 5.7.1 our system has detected an unusual rate of mail " * 3
+    path.learned = {"connections": [1, 20, until.timestamp() - 1200, until.timestamp()]}
+    path.save()
+    return path
 
 
 def test_the_hostile_frame_runs_nothing(visit: Any, there: World) -> None:

@@ -30,7 +30,7 @@ def test_a_lane_whose_paths_are_all_stopped_is_named_first_with_its_reason(as_ro
     assert "shared-transactional to Microsoft 365 stands still" in page
     assert "Neither of 2 paths to Microsoft 365 can take it now: 1 suspended, 1 paused" in page
     assert "m-block: 550 5.7.606 Access denied" in page
-    assert page.index("Microsoft 365</a></h2>") < page.index("Yahoo")
+    assert page.index("to Microsoft 365</a></h2>") < page.index("Yahoo")
     path = Path.objects.get(ip=world.ips[0], provider=world.providers["microsoft"])
     assert f"/paths/{path.pk}/lift/" in page and f"/ips/{world.ips[4].pk}/state/" in page
 

@@ -125,7 +125,8 @@ def _ways(world: World) -> None:
         for n in range(1, 5):
             ehlo = f"mta-{number}{n}.{node.name}.platform.example"
             world.ips.append(SendingIP.objects.create(node=node, address=f"127.10.{number}.{n}", ehlo_name=ehlo))
-    world.engine = Engine.objects.create(node=world.ips[0].node, slot=0, pid=1, started_at=now(), renewed_at=now())
+    outlives_any_test = now() + timedelta(hours=1)
+    world.engine = Engine.objects.create(node=world.ips[0].node, slot=0, pid=1, started_at=now(), renewed_at=outlives_any_test)
     for ip in world.ips[:3]:
         IpLease.objects.create(ip=ip, engine=world.engine, granted_at=now())
     for name, members in (("shared-transactional", (0, 4)), ("shared-notification", (1, 5)), ("shared-marketing", (2, 6))):
