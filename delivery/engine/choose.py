@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from delivery.engine.outbox import WAITS_LONG_S
 from delivery.engine.path import Path
 from delivery.engine.rivals import OPEN
 from delivery.engine.score import Rank, behind_ms
@@ -117,13 +118,15 @@ def soonest(runners: Sequence[Runner], claim: Claim, waited_s: float) -> Runner:
 
 def takes_s(path: Path, now_s: float, ahead: int) -> float:
     """Until a delivery with so many ahead of it would be delivered: by its connections, its rates, and whether it stands still."""
-    mood, connections = path.mood, path.slots.open
+    mood, connections, most = path.mood, path.slots.open, path.slots.limit
     answer_s = mood.answer_now_s(now_s)
-    if connections:
-        # A connection more is opened when two wait for each there is (outbox).
-        needed_s = answer_s * (1.0 + max(0, ahead - connections + 1) / max(connections, min(path.limits.connections, ahead // 3)))
+    if answer_s > WAITS_LONG_S:
+        usable = most  # a connection more is opened for whoever would wait
     else:
-        needed_s = mood.connect_s + answer_s * (1 + ahead)
+        usable = max(connections, min(most, ahead // 3), 1)  # and where answers are quick, when two wait for each there is (outbox)
+    needed_s = answer_s * (1.0 + max(0, ahead - usable + 1) / usable)
+    if connections <= ahead and connections < usable or not connections:
+        needed_s += mood.connect_s
     if ahead and (still_s := now_s - path.moved_at_s) > answer_s:
         needed_s += still_s  # whatever hangs has hung so long, and will for as long again
     for rate in path.rates:

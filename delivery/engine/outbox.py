@@ -16,6 +16,7 @@ from delivery.queue.claim import Claim, StoredBody
 from delivery.smtp.target import TlsMode
 
 WAITING_A_CONNECTION = 2
+WAITS_LONG_S = 0.1  # waiting so long for a connection is longer than opening one
 STANDS_STILL_S = 1.0  # a job that no connection took for so long gets one of its own: a server may keep us waiting for minutes after the dot
 
 
@@ -109,8 +110,14 @@ class Outbox:
         """More waits than the connections there are take soon. Slow start: no more are being opened at a time than are open."""
         if not self._heap or self.workers == 0:
             return bool(self._heap)
-        more = len(self._heap) > WAITING_A_CONNECTION * self.workers or self.stands_still(time.monotonic())
+        now_s = time.monotonic()
+        more = len(self._heap) > WAITING_A_CONNECTION * self.workers or self.waits_long(now_s) or self.stands_still(now_s)
         return more and self.connecting < self.workers - self.connecting
+
+    def waits_long(self, now_s: float) -> bool:
+        """The answers are so slow that what waits here is sooner sent along a connection that is opened now."""
+        waits_s = len(self._heap) * self.path.mood.answer_s / self.workers
+        return waits_s > WAITS_LONG_S and self.path.next_send_s(now_s) <= now_s
 
     def stands_still(self, now_s: float) -> bool:
         """Jobs wait and every connection has been busy with one and the same for long, though the rates would let one go."""

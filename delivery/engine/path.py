@@ -99,7 +99,7 @@ class Path:
         if self.circuit_failures >= CIRCUIT_OPENS_AT:
             return 1
         spacing_s = max([rate.rate.spacing_s for rate in self.rates], default=0.0)
-        ahead = claim_ahead(self.limits.connections, self.sent_per_s, self.mood.answer_now_s(now_s), spacing_s, self.score())
+        ahead = claim_ahead(self.limits.connections, self.sent_per_s, self.mood.answer_now_s(now_s), spacing_s, self.points.lost)
         if self.allowance:
             ahead = min(ahead, self.allowance.left(now_s))
         return max(0, ahead - self.in_hand)

@@ -86,16 +86,17 @@ def behind_ms(own: Rank, best: Rank | None) -> int:
     return max(0, min(most, round(own.cost_ms - best.cost_ms)))
 
 
-def claim_ahead(connections: int, sent_per_s: float, answer_s: float, spacing_s: float, score: float) -> int:
+def claim_ahead(connections: int, sent_per_s: float, answer_s: float, spacing_s: float, lost: float) -> int:
     """How many deliveries a path may have in hand: what it sends in half a second, at least one a connection, scaled by its score.
 
-    When everything has waited longer than the largest handicap, handicaps rank nothing any more: then this share does.
+    When everything has waited longer than the largest handicap, handicaps rank nothing any more: then this share does. Its load is no part of the
+    share: a busy path is not a worse one. Rounded up, so that few connections do not become fewer for a point.
     """
     a_connection = 2 if answer_s < FAST_S else 1
     ahead = max(a_connection * connections, int(sent_per_s * CLAIM_AHEAD_S))
     if spacing_s > 0:
         ahead = min(ahead, int(CLAIM_AHEAD_S / spacing_s))
-    return max(1, int(ahead * max(LEAST_SHARE, score / 100.0)))
+    return max(1, math.ceil(ahead * max(LEAST_SHARE, 1.0 - lost / 100.0)))
 
 
 def _between(value: float, low: float, high: float) -> float:
