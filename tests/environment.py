@@ -21,7 +21,7 @@ from mailplatform.up.postgres import EmbeddedPostgres
 
 PREFIX = "mp-test-"
 PLATFORMS = "whole platforms"
-WHOLE_PLATFORMS = ("tests/flow/", "tests/up/test_a_platform_comes_and_goes.py")
+WHOLE_PLATFORMS = ("tests/flow/", "tests/bench/", "tests/up/test_a_platform_comes_and_goes.py")
 
 os.environ.update(
     DJANGO_SETTINGS_MODULE="mailplatform.settings",

@@ -2,7 +2,8 @@
 
 Each round runs Postfix (at the better of its settings) and then a whole platform of ours, never both at once; every figure is the median
 of the rounds. What is measured and how fair it is: docs/benchmarks.md. The parts: peers/postfix.py, peers/ours.py, peers/sink.py,
-peers/measure.py. Where Postfix cannot run it says so, and leaves out the ratios. THROUGHPUT=ours (or postfix) measures one side only.
+peers/measure.py. Where Postfix cannot run it says so, and leaves out the ratios. THROUGHPUT=ours, THROUGHPUT=peers or THROUGHPUT=KEY,KEY (of the
+variants below) measures only those, in the full form also with THROUGHPUT_MESSAGES messages: to look where the time goes.
 """
 
 import os
@@ -11,7 +12,7 @@ import statistics
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.bench.peers import postfix
@@ -79,26 +80,36 @@ RATIOS = (  # key, ours, Postfix's
 
 
 def run(short: bool) -> dict[str, float]:
-    return measured(SHORT if short else FULL, only=os.environ.get("THROUGHPUT", ""))
+    return measured(_chosen(SHORT if short else FULL, os.environ.get("THROUGHPUT", ""), int(os.environ.get("THROUGHPUT_MESSAGES", 0))))
 
 
-def measured(size: Size, only: str = "") -> dict[str, float]:
-    reason = "Postfix is left out: THROUGHPUT=ours." if only == "ours" else postfix.why_not()
+def _chosen(size: Size, only: str, count: int) -> Size:
+    """Some of it: one side, or variants by their keys."""
+    keys = set(filter(None, only.split(",")))
+    if keys:
+        ours = () if keys == {"peers"} else size.ours if keys == {"ours"} else tuple(one for one in OURS if one.key in keys)
+        peers = size.peers if keys == {"peers"} else tuple(one for one in PEERS if one.key in keys)
+        size = replace(size, ours=ours, peers=peers)
+    return replace(size, messages=count, peer_messages=count) if count else size
+
+
+def measured(size: Size) -> dict[str, float]:
+    reason = postfix.why_not() if size.peers else ""
+    peers = () if reason else size.peers
     with _sink() as sink:
-        print(f"{machine()}\nThe sink is {sink.name}.{' ' + reason if reason else ''}\n\n{HEAD}", flush=True)
+        print(f"{machine()}\nThe sink is {sink.name}. {reason}\n\n{HEAD}", flush=True)
         runs: dict[str, list[Run]] = {}
         best: dict[bool, Setting] = {}
         for _ in range(size.rounds):
-            if only != "postfix":
-                _our_round(size, sink, runs)
-            if not reason:
-                best = best or {tls: _better(size, sink, tls) for tls in (False, True)}
+            if peers:
+                best = best or {tls: _better(size, sink, tls) for tls in sorted({one.tls for one in peers})}
                 _peer_round(size, sink, best, runs)
+            if size.ours:
+                _our_round(size, sink, runs)
     if size.rounds > 1:
         print(f"\nMedians of {size.rounds} rounds\n{HEAD}")
-        for variant in (*size.ours, *size.peers):
-            if variant.key in runs:
-                print(_line(variant.title, _median(runs[variant.key])))
+        for variant in (*size.ours, *peers):
+            print(_line(variant.title, _median(runs[variant.key])))
     return _figures({key: _median(some) for key, some in runs.items()})
 
 
@@ -107,10 +118,9 @@ def _our_round(size: Size, sink: Sink, runs: dict[str, list[Run]]) -> None:
     try:
         ours.start()
         for variant in size.ours:
-            before = ours.fsyncs()
             done = ours.run(sink, size.messages, variant.domains, variant.form, variant.tls, variant.signing, variant.key)
             runs.setdefault(variant.key, []).append(done)
-            print(_line(variant.title, done), f"  {(ours.fsyncs() - before) / size.messages:.3f}", flush=True)
+            print(_line(variant.title, done), flush=True)
         print(f"  ({ours.durability()}; a message has {ours.message_bytes():,.0f} bytes before it is signed)", flush=True)
     finally:
         ours.stop()
@@ -162,7 +172,14 @@ def _median(runs: list[Run]) -> Run:
         return statistics.median(map(value, runs))
 
     cpu_ms = {name: of(lambda run, name=name: run.cpu_ms.get(name, 0.0)) for name in runs[0].cpu_ms}  # type: ignore[misc]
-    return Run(runs[0].messages, of(lambda run: run.accepted_per_s), of(lambda run: run.messages_per_s), cpu_ms, of(lambda run: run.peak_mb))
+    return Run(
+        messages=runs[0].messages,
+        accepted_per_s=of(lambda run: run.accepted_per_s),
+        messages_per_s=of(lambda run: run.messages_per_s),
+        cpu_ms=cpu_ms,
+        peak_mb=of(lambda run: run.peak_mb),
+        fsyncs=None if runs[0].fsyncs is None else of(lambda run: run.fsyncs or 0.0),
+    )
 
 
 def _figures(medians: dict[str, Run]) -> dict[str, float]:
@@ -175,13 +192,16 @@ def _figures(medians: dict[str, Run]) -> dict[str, float]:
     for key, one in medians.items():
         figures |= {f"{key}.messages_per_s": one.messages_per_s, f"{key}.accepted_per_s": one.accepted_per_s}
         figures |= {f"{key}.cpu_ms_per_message": one.cpu_ms_per_message, f"{key}.peak_mb": one.peak_mb}
+        figures |= {f"{key}.fsyncs": one.fsyncs} if one.fsyncs is not None else {}
         figures |= {f"{key}.cpu_ms.{name}": spent for name, spent in one.cpu_ms.items()}
     return figures
 
 
-HEAD = f"{'':<40}{'end to end/s':>13}{'accepted/s':>12}{'CPU ms':>9}" + "".join(f"{name:>10}" for name in GROUPS) + f"{'peak MB':>10}  fsyncs"
+HEAD = f"{'':<40}{'end to end/s':>13}{'accepted/s':>12}{'CPU ms':>9}" + "".join(f"{name:>10}" for name in GROUPS) + f"{'peak MB':>10}{'fsyncs':>9}"
 
 
 def _line(title: str, run: Run) -> str:
     groups = "".join(f"{run.cpu_ms[name]:>10.3f}" if name in run.cpu_ms else f"{'':>10}" for name in GROUPS)
-    return f"{title:<40}{run.messages_per_s:>13,.0f}{run.accepted_per_s:>12,.0f}{run.cpu_ms_per_message:>9.3f}{groups}{run.peak_mb:>10,.0f}"
+    fsyncs = f"{'':>9}" if run.fsyncs is None else f"{run.fsyncs:>9.3f}"
+    rates = f"{run.messages_per_s:>13,.0f}{run.accepted_per_s:>12,.0f}"
+    return f"{title:<40}{rates}{run.cpu_ms_per_message:>9.3f}{groups}{run.peak_mb:>10,.0f}{fsyncs}  {run.note}".rstrip()

@@ -34,6 +34,8 @@ class Run:
     messages_per_s: float
     cpu_ms: dict[str, float] = field(default_factory=dict)  # a message, by group of processes
     peak_mb: float = 0.0
+    fsyncs: float | None = None  # a message, where the system tells
+    note: str = ""
 
     @property
     def cpu_ms_per_message(self) -> float:

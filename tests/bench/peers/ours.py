@@ -11,15 +11,18 @@ import shutil
 import signal
 import tempfile
 import threading
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
+import psycopg
 
 from tests.bench.peers import messages
 from tests.bench.peers.measure import Run, measure
 from tests.bench.peers.sink import Endpoint, Sink
 from tests.bench.peers.usage import Groups, tree
-from tests.flow.platform import Platform, wait_until
+from tests.flow.platform import QUEUED, Platform, wait_until
 
 CONNECTIONS = 4  # the web server has two workers of four threads; every connection stays with one worker
 STREAM = "notification"
@@ -33,14 +36,17 @@ class Ours:
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="mp-bench-"))
         self.platform = Platform(self._folder / "data")
-        self._signing, self._route, self._warm = "both", "", set[tuple[str, str, int]]()
+        self._database: psycopg.Connection | None = None
+        self._signing, self._route = "", ""
 
     def start(self) -> None:
         self.platform.start()
-        self._change("UPDATE pools_provider SET overrides = %s WHERE key = 'default'", LIMITS_LIFTED)
-        self._restart_engines()
+        self._database = self.platform.database()
+        self._rows("UPDATE pools_provider SET overrides = %s WHERE key = 'default' RETURNING 1", LIMITS_LIFTED)
 
     def stop(self) -> None:
+        if self._database is not None:
+            self._database.close()
         if self.platform.process is not None:
             self.platform.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -50,17 +56,17 @@ class Ours:
         self._sign(signing)
         self._lead_to(sink.secured if tls else sink.clear)
         self._inject(messages.batches(max(WARM_UP, domains), domains, self.platform.address(), form, STREAM, "warm-up"))
-        self._settle()
+        wait_until(self.is_idle, 120, "the platform was idle")
         bodies = messages.batches(count, domains, self.platform.address(), form, STREAM, name or form)
-        engines = self.platform.engine_pids()
+        engines, fsyncs, delivered = self.engine_pids(), self._fsyncs(), self._delivered()
         done = measure(self, sink, count, lambda: self._inject(bodies), frozenset({SANDBOX}))
-        if self.platform.engine_pids() != engines:
-            print("  the next run saw an engine end and another take its place: its CPU is among the others", flush=True)
-        return done
+        assert self._delivered() - delivered == count, f"{self._delivered() - delivered:,} of {count:,} are delivered by the history"
+        note = "" if self.engine_pids() == engines else "an engine ended in this run: its CPU is among the others"
+        return replace(done, fsyncs=(self._fsyncs() - fsyncs) / count, note=note)
 
     def groups(self) -> Groups:
         assert self.platform.process is not None
-        engines, groups = set(self.platform.engine_pids().values()), Groups()
+        engines, groups = set(self.engine_pids()), Groups()
         above: dict[int, str] = {}
         for process in tree(self.platform.process.pid):
             try:
@@ -71,19 +77,29 @@ class Ours:
         return groups
 
     def is_idle(self) -> bool:
-        return self.platform.queued() == 0
+        return self._rows(QUEUED) == [(0,)]
+
+    def engine_pids(self) -> list[int]:
+        return [pid for (pid,) in self._rows("SELECT pid FROM delivery_engine ORDER BY id")]
 
     def durability(self) -> str:
-        settings = ("fsync", "synchronous_commit", "wal_sync_method")
-        return ", ".join(f"{name}={self.platform.rows(f'SHOW {name}')[0][0]}" for name in settings)
-
-    def fsyncs(self) -> int:
-        """Of the write-ahead log so far."""
-        return int(self.platform.rows("SELECT coalesce(sum(fsyncs), 0) FROM pg_stat_io WHERE object = 'wal'")[0][0])
+        return ", ".join(f"{name}={self._rows(f'SHOW {name}')[0][0]}" for name in ("fsync", "synchronous_commit", "wal_sync_method"))
 
     def message_bytes(self) -> float:
-        """What an average message has in the store, before its signatures."""
-        return float(self.platform.rows("SELECT coalesce(avg(length(mime)), 0) FROM (SELECT mime FROM delivery_body LIMIT 1000) sample")[0][0])
+        """What an average message has in the store, before it is signed."""
+        return float(self._rows("SELECT coalesce(avg(length(mime)), 0) FROM (SELECT mime FROM delivery_body LIMIT 1000) sample")[0][0])
+
+    def _fsyncs(self) -> int:
+        """Of the write-ahead log so far."""
+        return int(self._rows("SELECT coalesce(sum(fsyncs), 0) FROM pg_stat_io WHERE object = 'wal'")[0][0])
+
+    def _delivered(self) -> int:
+        return int(self._rows("SELECT count(*) FROM delivery_delivery WHERE final = 'delivered'")[0][0])
+
+    def _rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Over one kept connection: a new one for each look would cost what is measured."""
+        assert self._database is not None
+        return self._database.execute(query, parameters or None).fetchall()
 
     # -- the operator ---------------------------------------------------------------------------------------------------
 
@@ -96,23 +112,17 @@ class Ours:
     def _sign(self, signing: str) -> None:
         if signing == self._signing:
             return
-        self._change("UPDATE tenants_dkimkey SET active = algorithm = ANY (%s)", list(KEYS[signing]))
-        self._restart_engines()  # they keep a domain's keys for a minute
+        self._rows("UPDATE tenants_dkimkey SET active = algorithm = ANY (%s) RETURNING 1", list(KEYS[signing]))
+        self._restart_engines()  # they keep a domain's keys, and providers' limits, for a minute
         self._signing = signing
-
-    def _change(self, statement: str, *values: object) -> None:
-        with self.platform.database() as connection:
-            connection.execute(statement, values)
 
     def _restart_engines(self) -> None:
         """A drain each; the new ones have read everything."""
-        former = self.platform.engine_pids()
-        for pid in former.values():
+        wait_until(self.platform.at_full_strength, 90, "the engines were there")
+        former = set(self.engine_pids())
+        for pid in former:
             os.kill(pid, signal.SIGUSR1)
-        wait_until(lambda: not former.keys() & self.platform.engine_pids().keys() and self.platform.at_full_strength(), 90, "new engines were there")
-
-    def _settle(self) -> None:
-        wait_until(self.is_idle, 120, "the platform was idle")
+        wait_until(lambda: not former & set(self.engine_pids()) and self.platform.at_full_strength(), 90, "new engines were there")
 
     # -- the tenant -----------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ import asyncio
 import os
 import ssl
 import sys
+from typing import cast
 
 import uvloop
 
@@ -26,10 +27,9 @@ class Session(asyncio.Protocol):
         self._buffer, self._in_data = b"", False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
         if not self._secured:
-            transport.write(b"220 plain-sink ESMTP\r\n")
+            self._transport.write(b"220 plain-sink ESMTP\r\n")
 
     def connection_lost(self, exc: Exception | None) -> None:
         counted("sess")

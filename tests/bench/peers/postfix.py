@@ -6,6 +6,7 @@ Everything goes to the sink by `relayhost`, nothing is looked up in DNS, nothing
 Postfix that runs already.
 """
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -17,6 +18,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from tests.bench.peers.measure import Run, measure
 from tests.bench.peers.sink import Endpoint, Sink, free_port, program
 from tests.bench.peers.usage import Groups, tree
@@ -24,8 +27,8 @@ from tests.bench.peers.usage import Groups, tree
 ADDRESS = "127.0.0.12"
 SESSIONS = 20
 SIZE_BYTES = 5_120
-WARM_UP = 300
-START_S, STOP_S = 20.0, 20.0
+WARM_UP = 500
+START_S, STOP_S = 20.0, 5.0
 DAEMONS = Path("/usr/lib/postfix/sbin")
 QUEUES = ("maildrop", "incoming", "active", "deferred")
 
@@ -71,13 +74,13 @@ class Postfix:
 
     def __exit__(self, *exception: object) -> None:
         if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(STOP_S)
-            except subprocess.TimeoutExpired:
-                for each in reversed(tree(self._process.pid)):
-                    each.kill()
-                self._process.wait()
+            everything = tree(self._process.pid)
+            for each in everything:  # its queue is empty, or nobody needs it any more
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    each.terminate()
+            for late in psutil.wait_procs(everything, STOP_S)[1]:
+                late.kill()
+            self._process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def run(self, sink: Sink, count: int, domains: int) -> Run:
