@@ -21,10 +21,11 @@ class Credit(int):
 
     bucket_start: datetime
     valid_s: float
+    used: int  # of the cap, this credit included
 
-    def __new__(cls, amount: int, bucket_start: datetime, valid_s: float) -> "Credit":
+    def __new__(cls, amount: int, bucket_start: datetime, valid_s: float, used: int = 0) -> "Credit":
         credit = super().__new__(cls, amount)
-        credit.bucket_start, credit.valid_s = bucket_start, valid_s
+        credit.bucket_start, credit.valid_s, credit.used = bucket_start, valid_s, used
         return credit
 
 
@@ -44,7 +45,7 @@ kept AS (
     SELECT %(path)s, %(window)s, bucket.start, greatest(0, least(%(want)s, %(cap)s - used.amount)) FROM bucket, used
         ON CONFLICT (path_id, window_s, bucket_start) DO UPDATE SET reserved = b.reserved + excluded.reserved)
 SELECT greatest(0, least(%(want)s, %(cap)s - used.amount))::bigint, bucket.start,
-       extract(epoch FROM bucket.start - bucket.now)::float8 + %(bucket_s)s
+       extract(epoch FROM bucket.start - bucket.now)::float8 + %(bucket_s)s, used.amount::bigint
   FROM bucket, used
 """
 _GIVE_BACK = """
@@ -64,8 +65,8 @@ def reserve(cursor: Cursor, path_id: int, window_s: int, cap: int, want: int) ->
     with cursor.connection.transaction():
         if cursor.execute(_LOCK, values).fetchone() is None:
             return Credit(0, datetime.max, 0.0)
-        amount, start, valid_s = cursor.execute(_RESERVE, values).fetchone() or (0, datetime.max, 0.0)
-    return Credit(amount, start, valid_s)
+        amount, start, valid_s, used = cursor.execute(_RESERVE, values).fetchone() or (0, datetime.max, 0.0, 0)
+    return Credit(amount, start, valid_s, used + amount)
 
 
 def give_back(cursor: Cursor, path_id: int, window_s: int, bucket_start: datetime, amount: int) -> None:

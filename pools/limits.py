@@ -101,18 +101,35 @@ class Slots:
 
     limit: int
     open: int = 0
+    _ending: int = 0  # of the open ones, those that end because the limit fell
     _lingering: list[float] = field(default_factory=list)  # until when each closed one still counts
 
     def free(self, now_s: float) -> int:
         """How many more may be opened now."""
+        return max(0, self.limit - self.counted(now_s))
+
+    def counted(self, now_s: float) -> int:
+        """How many the provider may count now."""
         self._lingering = [until for until in self._lingering if until > now_s]
-        return max(0, self.limit - self.open - len(self._lingering))
+        return self.open + len(self._lingering)
 
     def take(self, now_s: float) -> bool:
         """One slot, or False when none is free."""
         if self.free(now_s) < 1:
             return False
         self.open += 1
+        return True
+
+    @property
+    def too_many(self) -> bool:
+        """More are open than the limit allows since it fell."""
+        return self.open - self._ending > self.limit
+
+    def end_one(self) -> bool:
+        """Whether the connection that asks shall end, because too many are open."""
+        if self.open - self._ending <= self.limit:
+            return False
+        self._ending += 1
         return True
 
     def keep_free(self, count: int, until_s: float) -> None:
@@ -122,5 +139,6 @@ class Slots:
     def give_back(self, now_s: float, peer_closed: bool) -> None:
         """A connection ended; without the peer's FIN it counts for a second more."""
         self.open = max(0, self.open - 1)
+        self._ending = max(0, self._ending - 1)
         if not peer_closed:
             self._lingering.append(now_s + LINGER_S)

@@ -42,6 +42,7 @@ class Held:
     bucket_start: datetime | None = None
     valid_until_s: float = 0.0
     ask_at_s: float = 0.0
+    used: int = 0  # of the cap when it was last asked for, all credit included
     refused: bool = False  # the last request was granted nothing
 
 
@@ -62,6 +63,7 @@ class Granted:
     amount: int
     bucket_start: datetime
     valid_s: float
+    used: int = 0
 
 
 @dataclass(slots=True)
@@ -76,6 +78,14 @@ class Allowance:
         windows = {window_s: Held(cap) for window_s, cap in caps.items() if cap is not None}
         return cls(windows) if windows else None
 
+    def capped(self, per_hour: int | None, per_day: int | None) -> "Allowance | None":
+        """Under other caps; credit that was reserved stays, the next request is granted by the new cap."""
+        changed = Allowance.of(per_hour, per_day)
+        for window_s, held in (changed.windows if changed else {}).items():
+            if old := self.windows.get(window_s):
+                held.amount, held.bucket_start, held.valid_until_s = old.amount, old.bucket_start, old.valid_until_s
+        return changed
+
     def left(self, now_s: float) -> int:
         """How many may be sent now, by the window that has least."""
         return min(held.amount if now_s < held.valid_until_s else 0 for held in self.windows.values())
@@ -87,6 +97,11 @@ class Allowance:
         for held in self.windows.values():
             held.amount -= 1
         return tuple((window_s, held.bucket_start) for window_s, held in self.windows.items())
+
+    def used(self, window_s: int) -> int | None:
+        """Of that window, without the credit that is left; None: it has no cap."""
+        held = self.windows.get(window_s)
+        return None if held is None else max(0, held.used - held.amount)
 
     def refund(self, buckets: Buckets, now_s: float) -> None:
         """That RCPT was certainly not written. Credit of a bucket that is over stays used."""
@@ -118,7 +133,7 @@ class Allowance:
         same_bucket = held.bucket_start == granted.bucket_start
         held.amount = granted.amount + (held.amount if same_bucket else 0)
         held.bucket_start, held.valid_until_s = granted.bucket_start, asked_s + granted.valid_s
-        held.refused = granted.amount == 0
+        held.used, held.refused = granted.used, granted.amount == 0
         held.ask_at_s = asked_s + ASK_AGAIN_S if held.refused else 0.0
 
     def unspent(self) -> dict[int, tuple[datetime, int]]:
@@ -133,7 +148,7 @@ def ask(connection: Connection, wants: list[Want]) -> list[Granted]:
         for want in wants:
             (path_id,) = cursor.execute(PATH_ID, {"ip": want.ip_id, "provider": want.provider_id}).fetchone() or (0,)
             credit = reserve(cursor, path_id, want.window_s, want.cap, want.amount)
-            granted.append(Granted(want, int(credit), credit.bucket_start, credit.valid_s))
+            granted.append(Granted(want, int(credit), credit.bucket_start, credit.valid_s, credit.used))
     return granted
 
 

@@ -21,7 +21,7 @@ class Connections:
         """Queue a job at its path and site, and open a connection for it where one is needed and allowed."""
         key = (job.path.ip_id, job.path.provider_id, site)
         outbox = self._outboxes.get(key)
-        if outbox is None:
+        if outbox is None or outbox.path is not job.path:  # its IP was another engine's meanwhile
             outbox = self._outboxes[key] = Outbox(job.path, site)
         outbox.put(job)
         self.grow(outbox)
@@ -30,13 +30,16 @@ class Connections:
         """A worker has ended: its slot goes to whoever of this path waits for one."""
         for waiting in [box for box in self._outboxes.values() if box.path is outbox.path and len(box)]:
             self.grow(waiting)
-        if not outbox.workers and not len(outbox):
-            self._outboxes.pop((outbox.path.ip_id, outbox.path.provider_id, outbox.site), None)
+        key = (outbox.path.ip_id, outbox.path.provider_id, outbox.site)
+        if not outbox.workers and not len(outbox) and self._outboxes.get(key) is outbox:
+            del self._outboxes[key]
 
     def reopen(self) -> None:
         """Whoever waits for a slot that lingered tries again, and who waits behind a connection that hangs gets another."""
         now_s = time.monotonic()
         for outbox in list(self._outboxes.values()):
+            if outbox.path.leaving or outbox.path.slots.too_many:
+                outbox.close_one_idle()
             if len(outbox) and (not outbox.workers or outbox.stands_still(now_s)):
                 self.grow(outbox)
 
@@ -49,9 +52,13 @@ class Connections:
                 pass
         return jobs
 
+    def leave(self) -> list[Job]:
+        """Empty the outboxes of paths whose IP gets another owner; what was not begun."""
+        return [job for outbox in self._outboxes.values() if outbox.path.leaving for job in outbox.drain()]
+
     def grow(self, outbox: Outbox) -> None:
         """Open what connections it wants and its path allows."""
-        while outbox.wants_connection():
+        while not outbox.path.leaving and outbox.wants_connection():
             if not outbox.path.slots.take(time.monotonic()):
                 if outbox.workers == 0:
                     self._free_a_slot(outbox.path, outbox)

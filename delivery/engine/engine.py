@@ -7,6 +7,7 @@ journal behind for the agent. How it fails: by ending; the agent starts another.
 
 import asyncio
 import time
+from collections.abc import Iterable
 from datetime import datetime
 
 import structlog
@@ -17,7 +18,9 @@ from delivery.engine.claimer import Claimer
 from delivery.engine.connections import Connections
 from delivery.engine.hands import Hands
 from delivery.engine.health import measure
-from delivery.engine.persist import save_paths, save_state
+from delivery.engine.owned import let_go
+from delivery.engine.path import Path
+from delivery.engine.persist import pictures, save_paths, save_state, worth_telling
 from delivery.engine.sites import Sites
 from delivery.engine.sorter import Sorter
 from delivery.engine.world import load_world
@@ -27,8 +30,18 @@ from delivery.queue.wake import notify
 from delivery.tlspolicy.fetch import Fetcher
 from delivery.tlspolicy.policies import Policies
 
+LEAVE_S = 10.0  # a connection that hangs for longer is reported as open, and counts for the next owner
 DRAIN_S, FLUSH_S = 7.0, 2.0  # together under the ten seconds that a stop may take
 log = structlog.get_logger(__name__)
+
+
+def _unspent(paths: Iterable[Path]) -> list[tuple[int, int, int, datetime, int]]:
+    return [
+        (path.ip_id, path.provider_id, window_s, bucket_start, amount)
+        for path in paths
+        if path.allowance
+        for window_s, (bucket_start, amount) in path.allowance.unspent().items()
+    ]
 
 
 class Engine:
@@ -48,6 +61,7 @@ class Engine:
         self._sites.on_expired = lambda domain: hands.run(self._sorter.refresh(domain))
         self._sorter.on_work = self._claimer.work_in
         self._claimer.on_unsorted = self._sorter.wake
+        self._leaving: dict[int, float] = {}  # since when each IP is being let go
         self._ended = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
@@ -90,18 +104,29 @@ class Engine:
         try:
             async with asyncio.timeout(FLUSH_S):
                 await hands.recorder.flushed()
-                await hands.in_database(hand_back, self._unspent())
+                await self._hand_over(hands.paths.values())
                 await hands.in_database(leave, hands.id)
         except (TimeoutError, Error) as error:  # the database is away: the journal is kept, and the agent does it when it is back
             log.warning("left_without_a_word", error=str(error))
 
-    def _unspent(self) -> list[tuple[int, int, int, datetime, int]]:
-        return [
-            (path.ip_id, path.provider_id, window_s, bucket_start, amount)
-            for path in self._hands.paths.values()
-            if path.allowance
-            for window_s, (bucket_start, amount) in path.allowance.unspent().items()
-        ]
+    async def _let_ips_go(self) -> None:
+        """What another shall own: its connections end, then it is let go."""
+        hands, now = self._hands, time.monotonic()
+        hands.give_back(self._connections.leave())
+        self._leaving = {ip: self._leaving.get(ip, now) for ip in hands.world.leaving}
+        busy = {path.ip_id for path in hands.paths.values() if path.slots.open}
+        gone = {ip for ip, since in self._leaving.items() if ip not in busy or now - since > LEAVE_S}
+        if gone:
+            await self._hand_over([path for path in hands.paths.values() if path.ip_id in gone])
+            await hands.in_database(let_go, hands.id, gone)
+            hands.forget(gone)
+
+    async def _hand_over(self, paths: Iterable[Path]) -> None:
+        """What the next owner must know, and the credit that was certainly not spent."""
+        hands, now = self._hands, time.monotonic()
+        known = [path for path in paths if path.changed or path.told.at_s > float("-inf")]
+        await hands.in_database(save_paths, pictures(known, now, hands.to_wall))
+        await hands.in_database(hand_back, _unspent(paths))
 
     # -- loops --------------------------------------------------------------------------------------------------------
 
@@ -160,7 +185,9 @@ class Engine:
             hands.health = measure(hands.health, hands.lease.longest_gap_ms())
             try:
                 await self._look()
-                await hands.in_database(save_paths, [path for path in hands.paths.values() if path.changed], hands.to_wall)
+                now = time.monotonic()
+                await hands.in_database(save_paths, pictures([path for path in hands.paths.values() if worth_telling(path, now)], now, hands.to_wall))
+                await self._let_ips_go()
                 await hands.in_database(save_state, hands.id, hands.state())
                 await hands.reach.exchange()
             except Error as error:

@@ -8,7 +8,7 @@ Never: claims, connects, decides what becomes of a delivery.
 import asyncio
 import random
 import time
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -70,6 +70,7 @@ class Hands:
         self._keyring = Keyring()
         self._budget = Budget()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._since: dict[int, float] = {}  # since when each IP is owned
         self.signing = Signing()
         self._clock = (time.monotonic(), datetime.now(UTC))
 
@@ -80,13 +81,18 @@ class Hands:
         former, self.world = getattr(self, "world", None), world
         now = time.monotonic()
         self._clock = (world.asked_at_s, world.now)
-        for path in self.paths.values():
+        self._since = {ip: self._since.get(ip, now) for ip in world.ips}
+        self.paths = {key: path for key, path in self.paths.items() if key[0] in world.ips or path.in_hand or path.slots.open}
+        for (ip, provider), path in self.paths.items():
+            path.leaving = ip not in world.ips
+            if path.profile is not (profile := world.provider(provider)[1]):
+                path.adopt(profile, now, world.now.timestamp())
             path.recover(now, world.now.timestamp())
         for key, facts in world.paths.items():
             path = self.path(*key)
             path.look(facts.state, facts.score)
             if former is None or key[0] not in former.ips:
-                path.take_over(facts.learned, facts.circuit_failures, now, world.now.timestamp())
+                path.take_over(facts.learned, facts.circuit_failures, now, world.now.timestamp(), facts.open_connections)
             elif facts.lifted_at != path.lifted_at:
                 path.lift(now, world.now.timestamp())
             path.lifted_at = facts.lifted_at
@@ -95,8 +101,12 @@ class Hands:
     def path(self, ip_id: int, provider_id: int) -> Path:
         found = self.paths.get((ip_id, provider_id))
         if found is None:
-            found = self.paths[ip_id, provider_id] = Path.new(ip_id, provider_id, self.world.provider(provider_id)[1])
+            found = self.paths[ip_id, provider_id] = Path.new(ip_id, provider_id, self.world.provider(provider_id)[1], self._since.get(ip_id, time.monotonic()))
         return found
+
+    def forget(self, ip_ids: Collection[int]) -> None:
+        """These IPs have another owner now: should they come back, nothing of what their paths counted here is true any more."""
+        self.paths = {key: path for key, path in self.paths.items() if key[0] not in ip_ids}
 
     def now(self) -> datetime:
         """The database's wall time, carried on by this machine's monotonic clock."""

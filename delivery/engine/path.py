@@ -23,6 +23,8 @@ FIRST_PROBE_S, LAST_PROBE_S = 1.0, 300.0
 CLAIM_AHEAD_S = 0.5
 FIRST_RATE_PER_S = 20.0
 SITES_REMEMBERED = 1000
+FIRST_TURN_S = 1.0
+FORMER_CONNECTIONS_S = 60.0  # so long those of an owner that died may still stand at the provider
 PATH_SCOPES = (ActionScope.PATH, ActionScope.IP, ActionScope.NETBLOCK)
 
 
@@ -32,6 +34,16 @@ class Spent:
 
     numbers: tuple[tuple[Gcra, int], ...]
     buckets: Buckets = ()
+
+
+@dataclass(slots=True)
+class Told:
+    """What the database was last told of a path, and when."""
+
+    at_s: float = float("-inf")
+    binds: str = ""
+    connections: int = 0
+    used: tuple[int | None, ...] = ()
 
 
 @dataclass(slots=True)
@@ -51,6 +63,7 @@ class Path:
     mood: Mood = field(default_factory=Mood)
     points: Points = field(default_factory=Points)  # what its score has lost, told once a second (standing)
     paused: bool = False
+    leaving: bool = False  # its IP gets another owner: no connection stays
     lifted_at: datetime | None = None  # the operator's last lift that was heard
     closed_until_s: float = 0.0
     closed_why: str = ""
@@ -60,14 +73,16 @@ class Path:
     moved_at_s: float = 0.0  # when something was last settled, or dealt to it while it had nothing
     sent_per_s: float = FIRST_RATE_PER_S
     changed: bool = False
+    told: Told = field(default_factory=Told)
     line: Lock = field(default_factory=Lock)  # who waits for its next turn
     _connects: dict[Hashable, Gcra] = field(default_factory=dict)
     _window_start_s: float = 0.0
     _window_sent: int = 0
 
     @classmethod
-    def new(cls, ip_id: int, provider_id: int, profile: Profile) -> "Path":
-        rates = [Gcra(one) for one in profile.message_rates]
+    def new(cls, ip_id: int, provider_id: int, profile: Profile, owned_since_s: float = float("-inf")) -> "Path":
+        """What a former owner sent in the last minute nobody knows: the first message goes a whole turn, and up to FIRST_TURN_S, after its IP came."""
+        rates = [Gcra(one, owned_since_s + max(one.spacing_s, min(one.period_s, FIRST_TURN_S))) for one in profile.message_rates]
         allowance = Allowance.of(profile.per_hour, profile.per_day)
         return cls(ip_id, provider_id, profile, profile, Slots(profile.connections), rates, allowance)
 
@@ -76,11 +91,11 @@ class Path:
     def open(self, now_s: float) -> bool:
         """Whether it takes deliveries at all."""
         probing = now_s >= self.probe_at_s and self.in_hand == 0
-        return not self.paused and now_s >= self.closed_until_s and (self.circuit_failures < CIRCUIT_OPENS_AT or probing)
+        return self.willing(now_s) and (self.circuit_failures < CIRCUIT_OPENS_AT or probing)
 
     def willing(self, now_s: float) -> bool:
         """Nobody has closed it: what is in hand may go."""
-        return not self.paused and now_s >= self.closed_until_s
+        return not self.paused and not self.leaving and now_s >= self.closed_until_s
 
     @property
     def probing(self) -> bool:
@@ -106,7 +121,7 @@ class Path:
 
     def binds(self, now_s: float) -> Binds:
         """Which limit holds its next delivery back now; the strongest, when there are several."""
-        if self.paused:
+        if self.paused or self.leaving:
             return Binds(Limit.PAUSED)
         if now_s < self.closed_until_s:
             return Binds(Limit.SUSPENDED, self.closed_until_s)
@@ -140,20 +155,20 @@ class Path:
         if self.allowance:
             self.allowance.refund(spent.buckets, now_s)
 
-    def connect_at_s(self, site: Hashable, now_s: float) -> float:
-        """When a new connection to a site of this provider may be opened; it is counted as opened then.
+    def connect_rate(self, site: Hashable, now_s: float) -> Gcra | None:
+        """The meter of new connections to a site of this provider.
 
         The published connection rates are per MX site (KumoMTA's max_connection_rate): a provider that gives every customer an MX name
         of its own, as Microsoft 365 does, has a site for each; its number of connections is pooled all the same.
         """
         if self.limits.connection_rate is None:
-            return now_s
+            return None
         if len(self._connects) > SITES_REMEMBERED:
-            self._connects.clear()
-        rate = self._connects.setdefault(site, Gcra(self.limits.connection_rate))
-        at_s = rate.earliest(now_s)
-        rate.spend(now_s)
-        return at_s
+            self._connects = {one: meter for one, meter in self._connects.items() if not meter.allows(now_s)}
+        meter = self._connects.get(site)
+        if meter is None or meter.rate != self.limits.connection_rate:
+            meter = self._connects[site] = Gcra(self.limits.connection_rate)
+        return meter
 
     # -- what others say of it ----------------------------------------------------------------------------------------
 
@@ -161,11 +176,24 @@ class Path:
         """An operator's and reputation's word, read every second."""
         self.paused, self.reputation = state in ("paused", "quarantined"), score
 
-    def take_over(self, learned: object, circuit_failures: int, now_s: float, wall_s: float) -> None:
-        """What a former owner of this IP had learned holds on; its short limits start empty."""
+    def take_over(self, learned: object, circuit_failures: int, now_s: float, wall_s: float, open_connections: int = 0) -> None:
+        """What a former owner of this IP had learned holds on; its short limits start empty.
+
+        Who hands over reports no connection; those that a dead owner last reported count for a while.
+        """
         self.learned, self.circuit_failures = from_json(learned), circuit_failures
+        self.slots.keep_free(open_connections, now_s + FORMER_CONNECTIONS_S)
         self.obey(now_s, wall_s)
         self.changed = False
+
+    def adopt(self, profile: Profile, now_s: float, wall_s: float) -> None:
+        """Other limits of the provider, by an operator's word: they hold from now on."""
+        if profile == self.profile:
+            self.profile = profile
+            return
+        self.profile = profile
+        self.allowance = self.allowance.capped(profile.per_hour, profile.per_day) if self.allowance else Allowance.of(profile.per_hour, profile.per_day)
+        self.obey(now_s, wall_s)
 
     def lift(self, now_s: float, wall_s: float) -> None:
         """An operator lifts what was learned and what closed it; the profile's limits hold again at once."""

@@ -27,6 +27,7 @@ from delivery.smtp.session import Session
 from delivery.smtp.wire import Envelope, Failure, Phase, Reply, Transcript
 from delivery.tlspolicy.broken import is_broken_tls
 from mailplatform.shell.ids import attempt_id
+from pools.limits import LINGER_S
 from pools.outcomes import Fault, Outcome, Reason, Verdict
 
 IDLE_S = 10.0
@@ -48,10 +49,12 @@ class Worker:
         self._dot_written = False  # of this job's message
         self._heard: Transcript | None = None  # how its conversation ended
         self._connect_ms = 0
+        self._leaving = False
+        self._free_at_s = 0.0  # until when the peer may still count the last connection
 
     async def run(self) -> None:
         try:
-            while not self.hands.stopping and (job := self.outbox.next() or await self.outbox.wait(self._idle_s())):
+            while self._goes_on() and (job := self.outbox.next() or await self.outbox.wait(self._idle_s())):
                 self.job, self._dot_written, self._heard = job, False, None
                 try:
                     await self._handle(job)
@@ -72,8 +75,16 @@ class Worker:
             self._connected()
             await self._hang_up()
             self.outbox.workers -= 1
-            self.path.slots.give_back(time.monotonic(), peer_closed=True)
+            now = time.monotonic()
+            self.path.slots.give_back(now, peer_closed=now >= self._free_at_s)
             self._on_ended(self.outbox)
+
+    def _goes_on(self) -> bool:
+        """Nobody wants this connection to end: the engine, a new owner of the IP, or a limit that is lower than what is open."""
+        if self.hands.stopping or self.path.leaving or self._leaving:
+            return False
+        self._leaving = self.path.slots.end_one()
+        return not self._leaving
 
     def _connected(self) -> None:
         """It no longer stands for a connection that is being opened."""
@@ -123,20 +134,42 @@ class Worker:
             await self._hang_up()
         if self.session:
             return True
-        now = time.monotonic()
-        await asyncio.sleep(self.path.connect_at_s(self.outbox.site, now) - now)
         started = time.monotonic()
         try:
-            async with self.hands.connecting:
-                self.session = await self.hands.reach.session(self.path, self.outbox.site)
+            self.session = await self._open()
         except ConnectFailure as failure:
             self._connect_ms = round((time.monotonic() - started) * 1000)
             self._no_session(job, failure)
+            return False
+        if self.session is None:
+            self.hands.give_back([job])
             return False
         self._connect_ms = round((time.monotonic() - started) * 1000)
         self._connected()
         self._on_connected(self.outbox)
         return True
+
+    async def _open(self) -> Session | None:
+        """A new connection when the last one is surely gone and the site's rate lets it; None when nobody wants it any more."""
+        while self._goes_on():
+            now = time.monotonic()
+            meter = self.path.connect_rate(self.outbox.site, now)
+            if (wait_s := max(self._free_at_s, meter.earliest(now) if meter else now) - now) > 0:
+                await asyncio.sleep(min(wait_s, LONGEST_RATE_WAIT_S))
+                continue
+            async with self.hands.connecting:
+                if meter is None or meter.allows(time.monotonic()):
+                    number = meter.spend(time.monotonic(), waited=True) if meter else 0
+                    try:
+                        return await self.hands.reach.session(self.path, self.outbox.site)
+                    except ConnectFailure as failure:
+                        if failure.phase is not Phase.CONNECT:
+                            self._free_at_s = time.monotonic() + LINGER_S
+                        raise
+                    finally:
+                        if meter:
+                            meter.answered(number, time.monotonic())
+        return None
 
     def _no_session(self, job: Job, failure: ConnectFailure) -> None:
         outcome = classify_connect(failure, job.provider_key, self.hands.world.rulebook)
@@ -156,6 +189,8 @@ class Worker:
                 await session.quit()
         except Exception:
             session.abort()
+        if not session.peer_closed:
+            self._free_at_s = time.monotonic() + LINGER_S
 
     # -- message ------------------------------------------------------------------------------------------------------
 

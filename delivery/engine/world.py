@@ -1,7 +1,7 @@
 """The world as an engine sees it: its IPs, who they serve, providers' limits, rules, routes.
 
 A frozen snapshot, loaded in a thread every second; nothing in the hot path asks the database for configuration. Loading takes
-ownership of the node's IPs that nobody owns: at most this engine's share, so that slots of a node divide them evenly.
+ownership of the node's IPs that nobody owns (`owned`).
 """
 
 import time
@@ -13,6 +13,7 @@ from psycopg import Connection
 from psycopg.rows import dict_row, namedtuple_row
 
 from delivery.classify.rulebook import RuleBook
+from delivery.engine.owned import OwnIp, take_and_look
 from delivery.engine.rivals import NOBODY, RIVALS, Rivals, rivals_of
 from pools.providers.profile import Profile, profile_of
 from pools.providers.rollup import Catalogue
@@ -21,26 +22,6 @@ from pools.routes import Route, routes_of
 FALLBACK_HANDICAP_MS = 2000  # a pool's fallback helps what has waited this long
 BORROWED_HANDICAP_MS = 250  # a hybrid pool's own IPs go first
 
-TAKE_IPS = """
-    INSERT INTO delivery_iplease (ip_id, engine_id, granted_at)
-    SELECT ip.id, %(engine)s, platform_now()
-      FROM pools_sendingip ip
-      JOIN pools_node n ON n.id = ip.node_id
-      JOIN pools_zone z ON z.id = n.zone_id
-     WHERE n.name = %(node)s AND ip.state = 'active' AND n.state = 'active' AND z.state = 'active'
-       AND EXISTS (SELECT 1 FROM delivery_engine WHERE id = %(engine)s)
-       AND NOT EXISTS (SELECT 1 FROM delivery_iplease l WHERE l.ip_id = ip.id)
-     ORDER BY ip.id
-     LIMIT greatest(0, (SELECT ceil(count(*)::numeric / greatest(1, min(n2.engine_slots)))::int
-                          FROM pools_sendingip i2 JOIN pools_node n2 ON n2.id = i2.node_id WHERE n2.name = %(node)s)
-                       - (SELECT count(*)::int FROM delivery_iplease WHERE engine_id = %(engine)s))
-    ON CONFLICT DO NOTHING
-"""
-MY_IPS = """
-    SELECT ip.id, host(ip.address) AS address, ip.ehlo_name, CASE WHEN ip.egress = 'socks5' THEN ip.proxy ELSE '' END AS proxy
-      FROM delivery_iplease l JOIN pools_sendingip ip ON ip.id = l.ip_id JOIN pools_node n ON n.id = ip.node_id JOIN pools_zone z ON z.id = n.zone_id
-     WHERE l.engine_id = %(engine)s AND ip.state = 'active' AND n.state = 'active' AND z.state = 'active'
-"""
 # Every pool's members that can send at all, with the fallback pool's as members of last resort.
 MEMBERS = """
     WITH leased AS (SELECT l.ip_id FROM delivery_iplease l JOIN pools_sendingip ip ON ip.id = l.ip_id WHERE ip.state = 'active')
@@ -53,7 +34,7 @@ MEMBERS = """
 """
 PROVIDERS = "SELECT id, key, mx_suffixes, domains, is_tail, facts, overrides FROM pools_provider WHERE NOT is_tail OR overrides <> '{}'"
 PATHS = """
-    SELECT ip_id, provider_id, state, score, suspended_until, learned, circuit_failures, lifted_at
+    SELECT ip_id, provider_id, state, score, suspended_until, learned, circuit_failures, open_connections, lifted_at
       FROM pools_path
      WHERE ip_id = ANY (%(ips)s)
        AND (%(all)s OR state <> 'open' OR score < 100 OR suspended_until > platform_now() OR lifted_at > platform_now() - interval '1 min')
@@ -61,16 +42,6 @@ PATHS = """
 RULES = "SELECT * FROM pools_responserule WHERE enabled ORDER BY position"
 ROUTES = "SELECT match, host, port, tls, username, password_encrypted FROM pools_staticroute"
 TLS_EXCEPTIONS = "SELECT match FROM pools_tlsexception WHERE expires_at IS NULL OR expires_at > platform_now()"
-
-
-@dataclass(frozen=True, slots=True)
-class OwnIp:
-    """A sending IP that this engine owns."""
-
-    id: int
-    address: str
-    ehlo_name: str
-    proxy: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +53,7 @@ class PathFacts:
     suspended_until: datetime | None
     learned: dict[str, Any]
     circuit_failures: int
+    open_connections: int = 0
     lifted_at: datetime | None = None
 
 
@@ -98,6 +70,7 @@ class World:
     tls_exceptions: frozenset[str]
     paths: dict[tuple[int, int], PathFacts] = field(default_factory=dict)
     rivals: Rivals = NOBODY
+    leaving: frozenset[int] = frozenset()  # IPs whose connections end now, for another owner
     asked_at_s: float = 0.0  # this machine's monotonic clock before `now` was asked for
 
     def provider(self, provider_id: int) -> tuple[str, Profile]:
@@ -124,11 +97,10 @@ class _Row:
 def load_world(connection: Connection, engine_id: int, node: str, former: World | None) -> World:
     """Take what IPs are free, and look at everything. Rules and providers are read again only when a minute has passed."""
     with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
-        cursor.execute(TAKE_IPS, {"engine": engine_id, "node": node})
+        ips, leaving = take_and_look(cursor, engine_id, node)
         # Taken before the question: an engine whose clock lagged by the time of loading would not see what became ready just now.
         asked_at_s = time.monotonic()
         now = cursor.execute("SELECT platform_now() AS now").fetchone()["now"]  # type: ignore[index]
-        ips = {row["id"]: OwnIp(**row) for row in cursor.execute(MY_IPS, {"engine": engine_id}).fetchall()}
         pools: dict[int, dict[int, int]] = {}
         for row in cursor.execute(MEMBERS, {"borrowed": BORROWED_HANDICAP_MS, "fallback": FALLBACK_HANDICAP_MS}).fetchall():
             pools.setdefault(row["pool_id"], {})[row["ip_id"]] = row["handicap_ms"]
@@ -139,7 +111,7 @@ def load_world(connection: Connection, engine_id: int, node: str, former: World 
         routes = routes_of(_named(cursor.connection, ROUTES))
         exceptions = frozenset(row["match"] for row in cursor.execute(TLS_EXCEPTIONS).fetchall())
         catalogue, providers, default, rulebook = _slow_facts(cursor, former, now)
-    return World(now, ips, pools, providers, default, catalogue, rulebook, routes, exceptions, paths, rivals, asked_at_s)
+    return World(now, ips, pools, providers, default, catalogue, rulebook, routes, exceptions, paths, rivals, leaving, asked_at_s)
 
 
 def _slow_facts(cursor: Any, former: World | None, now: datetime) -> tuple[Catalogue, dict[int, tuple[str, Profile]], Profile, RuleBook]:

@@ -26,6 +26,7 @@ class Channel(asyncio.Protocol):
         self.failure: Failure | None = None
         self.detail = ""
         self.ended = False
+        self.peer_closed = False  # its FIN came: it does not count this connection any more
         self.handed_over = False  # a session owns it now
         self.closed: asyncio.Future[None] = loop.create_future()  # done when the connection is gone for good
         self.replies: list[Reply] = []
@@ -185,6 +186,7 @@ class Channel(asyncio.Protocol):
                 self._wake()
 
     def eof_received(self) -> bool:
+        self.peer_closed = True
         self.fail(Failure.CUT, "closed by the peer")
         return False
 

@@ -78,6 +78,11 @@ class Session:
         return not self._channel.ended and not self._busy
 
     @property
+    def peer_closed(self) -> bool:
+        """The peer has closed its end; without that it may count this connection for a while."""
+        return self._channel.peer_closed
+
+    @property
     def detail(self) -> str:
         """Why the session ended, in a few words for people; empty while it lives."""
         return self._channel.detail

@@ -1,0 +1,77 @@
+"""Owned IPs: which sending IPs an engine takes, keeps and lets go of. SQL alone; the lease rows are the ownership.
+
+Promises: an IP has one owner; it takes at most its share of its node's IPs, those that nobody owns; what it may no longer send from (moved to
+another node, paused, drained) or has too much of, while another engine of its node has too little, is named `leaving`: the engine ends
+its connections first and lets go then. Never: takes an IP that another still owns.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import Connection, Cursor
+
+SHARE = """
+    SELECT ceil(count(*)::numeric / greatest(1, min(n.engine_slots)))::int AS share
+      FROM pools_sendingip ip JOIN pools_node n ON n.id = ip.node_id WHERE n.name = %(node)s
+"""
+TAKE = """
+    INSERT INTO delivery_iplease (ip_id, engine_id, granted_at)
+    SELECT ip.id, %(engine)s, platform_now()
+      FROM pools_sendingip ip
+      JOIN pools_node n ON n.id = ip.node_id
+      JOIN pools_zone z ON z.id = n.zone_id
+     WHERE n.name = %(node)s AND ip.state = 'active' AND n.state = 'active' AND z.state = 'active'
+       AND EXISTS (SELECT 1 FROM delivery_engine WHERE id = %(engine)s)
+       AND NOT EXISTS (SELECT 1 FROM delivery_iplease l WHERE l.ip_id = ip.id)
+     ORDER BY ip.id
+     LIMIT greatest(0, %(share)s - (SELECT count(*)::int FROM delivery_iplease WHERE engine_id = %(engine)s))
+    ON CONFLICT DO NOTHING
+"""
+LEASED = """
+    SELECT ip.id, host(ip.address) AS address, ip.ehlo_name, CASE WHEN ip.egress = 'socks5' THEN ip.proxy ELSE '' END AS proxy,
+           n.name = %(node)s AND ip.state = 'active' AND n.state = 'active' AND z.state = 'active' AS mine
+      FROM delivery_iplease l JOIN pools_sendingip ip ON ip.id = l.ip_id JOIN pools_node n ON n.id = ip.node_id JOIN pools_zone z ON z.id = n.zone_id
+     WHERE l.engine_id = %(engine)s
+     ORDER BY ip.id
+"""
+# How many the other engines of the node, those that stay, are short of.
+SHORT = """
+    SELECT coalesce(sum(greatest(0, %(share)s - leased.n)), 0)::int AS n
+      FROM delivery_engine e JOIN pools_node n ON n.id = e.node_id
+     CROSS JOIN LATERAL (SELECT count(*)::int AS n FROM delivery_iplease l WHERE l.engine_id = e.id) leased
+     WHERE n.name = %(node)s AND e.id <> %(engine)s AND NOT e.draining
+"""
+LET_GO = "DELETE FROM delivery_iplease WHERE ip_id = ANY (%s) AND engine_id = %s"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnIp:
+    """A sending IP that this engine owns."""
+
+    id: int
+    address: str
+    ehlo_name: str
+    proxy: str
+
+
+def take_and_look(cursor: Cursor[Any], engine_id: int, node: str) -> tuple[dict[int, OwnIp], frozenset[int]]:
+    """The IPs to send from, and those to leave. The cursor's rows are dictionaries."""
+    share: int = cursor.execute(SHARE, {"node": node}).fetchone()["share"] or 0  # type: ignore[call-overload,index]
+    values = {"engine": engine_id, "node": node, "share": share}
+    cursor.execute(TAKE, values)
+    rows = cursor.execute(LEASED, values).fetchall()
+    leaving = {row["id"] for row in rows if not row.pop("mine")}
+    own = {row["id"]: OwnIp(**row) for row in rows if row["id"] not in leaving}
+    surplus = len(own) - share
+    if surplus > 0:
+        short = cursor.execute(SHORT, values).fetchone()["n"]  # type: ignore[call-overload,index]
+        for ip_id in sorted(own, reverse=True)[: min(surplus, short)]:
+            leaving.add(ip_id)
+            del own[ip_id]
+    return own, frozenset(leaving)
+
+
+def let_go(connection: Connection, engine_id: int, ip_ids: Collection[int]) -> None:
+    """Whoever wants them may have them."""
+    connection.execute(LET_GO, [list(ip_ids), engine_id])
