@@ -9,6 +9,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action, display
 from unfold.paginator import InfinitePaginator
 
+from mailplatform.shell.audit import record_request
 from mailplatform.shell.look_only import LookOnly
 from pools import models
 from pools.forms import ProviderForm, ResponseRuleForm, StaticRouteForm, TlsExceptionForm
@@ -153,6 +154,11 @@ class StaticRouteAdmin(ModelAdmin):
     form = StaticRouteForm
     list_display = ("match", "host", "port", "tls", "username", "has_password", "note")
     search_fields = ("match", "host")
+
+    def save_model(self, request: HttpRequest, obj: models.StaticRoute, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if form.changes_password:  # the audit of models leaves secrets out, so that this would go unsaid
+            record_request(request, "route password changed", obj, f"Changed the password of the route of {obj.match}.")
 
     @display(description="password", boolean=True)
     def has_password(self, route: models.StaticRoute) -> bool:

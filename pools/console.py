@@ -20,6 +20,8 @@ from pools.path_minutes import last_hour
 from pools.providers.profile import profile_of
 from pools.providers.shipped import group_of
 from pools.returning import limit_rows, returns
+from pools.route_rows import route_rows
+from pools.routes import EVERYTHING
 from pools.ways import way_of
 
 RULES_SHOWN = 100
@@ -125,8 +127,16 @@ def provider(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "pools/provider.html", context)
 
 
+@page(Permission.SEE)
+def routes(request: HttpRequest) -> HttpResponse:
+    """Static routes: what goes elsewhere than to its MX."""
+    rows = route_rows()
+    return render(request, "pools/routes.html", {"rows": rows, "everything": next((row for row in rows if row.route.match == EVERYTHING), None)})
+
+
 register(Group.SENDING, "Pools & IPs", "pools", Permission.SEE, 10)
 register(Group.SENDING, "Providers", "providers", Permission.SEE, 30)
+register(Group.SENDING, "Routes", "routes", Permission.SEE, 40)
 
 urlpatterns = [
     address("pools/", pools, name="pools"),
@@ -136,6 +146,7 @@ urlpatterns = [
     address("paths/<int:pk>/", path, name="path"),
     address("paths/<int:pk>/state/", path_state, name="path_state"),
     address("paths/<int:pk>/lift/", path_lift, name="path_lift"),
+    address("routes/", routes, name="routes"),
     address("providers/", providers, name="providers"),
     address("providers/<int:pk>/", provider, name="provider"),
 ]

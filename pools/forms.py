@@ -11,6 +11,7 @@ from pools.models import Provider, ResponseRule, StaticRoute, TlsException
 from pools.outcomes import ActionKind, ActionScope, Reason
 from pools.providers.patterns import earlier_match, problem_with_pattern, problem_with_samples
 from pools.providers.profile import problems_with_overrides
+from pools.route_rows import problem_with_match
 from pools.routes import EVERYTHING, problem_with
 
 _NUMBERS = ("duration_s", "trigger_count", "trigger_period_s")
@@ -87,13 +88,26 @@ class StaticRouteForm(forms.ModelForm):
         fields = ("match", "host", "port", "tls", "username", "note")
 
     def clean_match(self) -> str:
-        return str(self.cleaned_data["match"]).strip().lower()
+        match = str(self.cleaned_data["match"]).strip().lower()
+        if problem := problem_with_match(match):
+            raise ValidationError(problem)
+        return match
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
+        if bool(cleaned.get("username")) != self._will_have_password(cleaned):
+            self.add_error("username", "A route has a username and a password, or neither.")
         if not self.errors and (problem := problem_with(cleaned["match"], cleaned["host"], cleaned["port"], cleaned["tls"], cleaned.get("username", ""))):
             raise ValidationError(problem)
         return cleaned
+
+    def _will_have_password(self, cleaned: dict[str, Any]) -> bool:
+        kept = bool(self.instance.password_encrypted) and not cleaned.get("forget_password")
+        return kept or bool(cleaned.get("new_password"))
+
+    @property
+    def changes_password(self) -> bool:
+        return bool(self.cleaned_data.get("forget_password") or self.cleaned_data.get("new_password"))
 
     def save(self, commit: bool = True) -> StaticRoute:
         if self.cleaned_data.get("forget_password"):

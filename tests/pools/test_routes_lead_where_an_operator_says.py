@@ -98,6 +98,7 @@ def test_a_password_comes_on_standard_input_and_is_kept_encrypted(monkeypatch: p
         ["set", "*", "127.0.0.1:x", "--tls", "none"],
         ["set", "*", "127.0.0.1:25", "--tls", "required", "--username", "me"],
         ["set", "*", "127.0.0.1:25", "--tls", "maybe"],
+        ["set", "provider:nobody", "127.0.0.1:25", "--tls", "required"],
         ["remove", "nowhere.example"],
     ],
 )

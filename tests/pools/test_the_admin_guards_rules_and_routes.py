@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.test import Client
 from django.urls import reverse
 
+from mailplatform.shell.models import AuditEntry
 from mailplatform.shell.secrets import decrypt
 from mailplatform.tenants.models import User
 from pools.models import Provider, ResponseRule, StaticRoute, TlsException
@@ -113,9 +114,41 @@ def test_a_routes_password_is_written_and_never_shown(operator: Client) -> None:
     operator.post(page(StaticRoute, "change", route.pk), {**form, "new_password": "", "note": "kept"})
     route.refresh_from_db()
     assert decrypt(route.password_encrypted) == b"s3cret" and route.note == "kept"
-    operator.post(page(StaticRoute, "change", route.pk), {**form, "new_password": "", "forget_password": "on"})
+    operator.post(page(StaticRoute, "change", route.pk), {**form, "username": "", "new_password": "", "forget_password": "on"})
     route.refresh_from_db()
     assert not route.password_encrypted
+
+
+def test_a_changed_password_is_audited_and_not_written_down(operator: Client) -> None:
+    form = {"match": "example.com", "host": "relay.example.net", "port": 587, "tls": "verified", "username": "me", "new_password": "s3cret"}
+    operator.post(page(StaticRoute, "add"), form)
+    told = list(AuditEntry.objects.values_list("action", "sentence", "detail"))
+    assert "route password changed" in [action for action, _, _ in told] and "s3cret" not in repr(told) and "gAAAA" not in repr(told)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"username": "me"},  # and no password
+        {"new_password": "s3cret"},  # and no username
+        {"match": "provider:nobody"},
+        {"match": "*", "tls": "none", "host": "192.0.2.1"},
+        {"tls": "none", "host": "relay.example.net", "username": "me", "new_password": "s3cret"},
+        {"port": 0},
+        {"host": "bad host"},
+        {"tls": "maybe"},
+    ],
+)
+def test_a_route_that_must_not_be_is_refused_in_the_admin(operator: Client, wrong: dict) -> None:
+    form = {"match": "example.com", "host": "relay.example.net", "port": 587, "tls": "verified", "username": "", "new_password": "", **wrong}
+    answer = operator.post(page(StaticRoute, "add"), form)
+    assert answer.status_code == 200 and not StaticRoute.objects.exists()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "10.1.2.3", "localhost"])
+def test_everything_in_the_clear_may_go_to_our_own_hosts_in_the_admin_too(operator: Client, host: str) -> None:
+    assert operator.post(page(StaticRoute, "add"), {"match": "*", "host": host, "port": 2525, "tls": "none"}).status_code == 302
+    assert StaticRoute.objects.get().match == "*"
 
 
 def test_everything_in_the_clear_to_the_world_is_refused_in_the_admin_too(operator: Client) -> None:

@@ -17,6 +17,7 @@ from django.db import transaction
 from mailplatform.shell.audit import record
 from mailplatform.shell.secrets import encrypt
 from pools.models import StaticRoute
+from pools.route_rows import problem_with_match
 from pools.routes import problem_with
 
 
@@ -42,7 +43,7 @@ class Command(BaseCommand):
     def _set(self, options: dict[str, Any]) -> None:
         match, username = options["match"].strip().lower(), options["username"]
         host, port = _host_and_port(options["to"])
-        if problem := problem_with(match, host, port, options["tls"], username):
+        if problem := problem_with(match, host, port, options["tls"], username) or problem_with_match(match):
             raise CommandError(problem)
         if bool(username) != options["password_stdin"]:
             raise CommandError("A route has --username and --password-stdin together, or neither.")
