@@ -88,6 +88,8 @@ class Hands:
             if path.profile is not (profile := world.provider(provider)[1]):
                 path.adopt(profile, now, world.now.timestamp())
             path.recover(now, world.now.timestamp())
+            if (ip, provider) not in world.paths:  # only paths that somebody has a word against are loaded: the word was taken back
+                path.look("open", 100.0)
         for key, facts in world.paths.items():
             path = self.path(*key)
             path.look(facts.state, facts.score)
