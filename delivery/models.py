@@ -154,7 +154,7 @@ class QueueRow(models.Model):
 
 
 class Ready(QueueRow):
-    """Claimable now, and nothing else."""
+    """Claimable now, and nothing else. Its purpose is the one that it orders as: beyond its tenant's rate transactional mail goes as notification."""
 
     class Meta:
         verbose_name_plural = "ready"
@@ -200,7 +200,7 @@ class Claimed(QueueRow):
 
 
 class Lane(models.Model):
-    """(pool, provider): what is claimed together. Its virtual time by purpose is the highest tag claimed there."""
+    """(pool, provider), with a lane for each purpose. Its virtual time by purpose is the highest tag claimed there."""
 
     pool = models.ForeignKey(Pool, on_delete=models.CASCADE, related_name="lanes")
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="lanes")
@@ -224,6 +224,14 @@ class FairTag(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["pool_id", "provider_id", "purpose", "tenant_id"], name="fair_tag_once")]
+
+
+class TransactionalPace(models.Model):
+    """How far a tenant has used its transactional rate (delivery/queue/pace.py)."""
+
+    tenant_id = models.BigIntegerField(primary_key=True)
+    spent_until = models.FloatField(help_text="Seconds since 1970 at which the rate will have made good what went first.")
+    let_first = models.IntegerField(help_text="How many of the last request went first.")
 
 
 class Engine(models.Model):

@@ -2,51 +2,102 @@
 
 The auction by delay: a path's score becomes a handicap, relative to the lane's best open path on any engine; a lane is asked for what this
 engine's best open path may take at its handicap.
+
+Purpose before fairness: transactional lanes are asked first and for all the room there is. While one has more than that, the other purposes of
+its pool and provider are not asked at all; otherwise they share what Path.rooms leaves to them, notification and marketing 9 : 1 while both have
+more than their part, and alone each gets everything. Inside a lane the tags decide (queue/tags.py).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 
 from delivery.engine.choose import handicap_ms
+from delivery.engine.lanes import MARKETING_SHARE, Lanes
 from delivery.engine.path import Path
 from delivery.engine.world import World
 from delivery.queue.claim import Bid
+from delivery.queue.wake import Lane
+from pools.purposes import Purpose
 
 LANES_A_CLAIM = 256
+FEWEST_FIRST = 8  # asked of a transactional lane that is not known to have many, however many lanes there are
 
 PathOf = Callable[[int, int], Path]
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
-    """What this engine could take from one lane now."""
+class Rows:
+    """How many deliveries the engine may still hold: transactional ones, and others."""
 
-    lane: tuple[int, int]
+    first: int
+    others: int
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What this engine could take now from one provider for one pool: transactional, and of other purposes."""
+
     ip_ids: tuple[int, ...]
     handicap_ms: int
+    room_first: int
     room: int
 
 
-def make_bids(lanes: Iterable[tuple[int, int]], world: World, path_of: PathOf, now_s: float, rows: int) -> tuple[list[Bid], float | None]:
-    """Bids for these lanes, at most `rows` deliveries in all, and in how many seconds a handicapped one is worth another try.
+def make_bids(lanes: Lanes, world: World, path_of: PathOf, now_s: float, rows: Rows) -> tuple[list[Bid], float | None]:
+    """Bids for these lanes, and in how many seconds a handicapped one is worth another try.
 
     The lanes share the rows evenly, so that none waits for another; what one cannot use, the next round gives to the others.
     """
-    offers = [offer for lane in islice(lanes, LANES_A_CLAIM) if (offer := _offer(lane, world, path_of, now_s)).room]
-    if not offers or rows < 1:
-        return [], None
-    share = max(1, rows // len(offers))
-    bids = [Bid(*offer.lane, offer.handicap_ms, min(offer.room, share), offer.ip_ids) for offer in offers[:rows]]
-    handicaps = [offer.handicap_ms / 1000 for offer in offers if offer.handicap_ms]
+    offers: dict[tuple[int, int], Offer] = {}
+    members: dict[int, dict[int, int]] = {}
+    wanted: list[tuple[Lane, Offer, int]] = []
+    without: list[Lane] = []
+    for lane in lanes.in_turn():
+        pool_id, provider_id, _ = lane
+        if (offer := offers.get((pool_id, provider_id))) is None:
+            if pool_id not in members:
+                members[pool_id] = world.own_members(pool_id)
+            offer = offers[pool_id, provider_id] = _offer((pool_id, provider_id), members[pool_id], world, path_of, now_s)
+        if limit := _limit(lane, offer, lanes):
+            wanted.append((lane, offer, limit))
+            if len(wanted) == LANES_A_CLAIM:
+                break
+        else:
+            without.append(lane)
+    lanes.pass_over(without)
+    bids = _within(wanted, rows)
+    handicaps = [bid.handicap_ms / 1000 for bid in bids if bid.handicap_ms]
     return bids, min(handicaps, default=None)
 
 
-def _offer(lane: tuple[int, int], world: World, path_of: PathOf, now_s: float) -> Offer:
-    pool_id, provider_id = lane
-    members = world.own_members(pool_id)
-    paths = {ip: path_of(ip, provider_id) for ip in members}
-    open_ips = [ip for ip, path in paths.items() if path.open(now_s)]
-    room = sum(paths[ip].room(now_s) for ip in open_ips)
-    handicap = handicap_ms(lane, world, [paths[ip] for ip in open_ips])
-    return Offer(lane, tuple(sorted(open_ips)), handicap, room)
+def _offer(lane: tuple[int, int], members: dict[int, int], world: World, path_of: PathOf, now_s: float) -> Offer:
+    paths = [path for ip in members if (path := path_of(ip, lane[1])).open(now_s)]
+    rooms = [path.rooms(now_s) for path in paths]
+    handicap = handicap_ms(lane, world, paths)
+    return Offer(tuple(sorted(path.ip_id for path in paths)), handicap, sum(room[0] for room in rooms), sum(room[1] for room in rooms))
+
+
+def _limit(lane: Lane, offer: Offer, lanes: Lanes) -> int:
+    """How much to ask of this lane."""
+    pool_id, provider_id, purpose = lane
+    if purpose == Purpose.TRANSACTIONAL:
+        return offer.room_first
+    if lanes.deep((pool_id, provider_id, int(Purpose.TRANSACTIONAL))):
+        return 0
+    other = Purpose.NOTIFICATION if purpose == Purpose.MARKETING else Purpose.MARKETING
+    if not lanes.deep((pool_id, provider_id, int(other))):
+        return offer.room
+    marketing = min(offer.room, max(0, int(lanes.owed(pool_id, provider_id) + MARKETING_SHARE * offer.room + 1e-6)))
+    return marketing if purpose == Purpose.MARKETING else offer.room - marketing
+
+
+def _within(wanted: list[tuple[Lane, Offer, int]], rows: Rows) -> list[Bid]:
+    """The bids, cut to what the engine may hold; each kind shares its rows evenly."""
+    first = [one for one in wanted if one[0][2] == Purpose.TRANSACTIONAL]
+    others = wanted[len(first) :]
+    bids: list[Bid] = []
+    for some, count, fewest in ((first, rows.first, FEWEST_FIRST), (others, rows.others, 1)):
+        if some and count > 0:
+            share = max(fewest, count // len(some))
+            bids += [Bid(*lane, offer.handicap_ms, min(limit, share), offer.ip_ids) for lane, offer, limit in some[:count]]
+    return bids

@@ -1,38 +1,41 @@
 """Claimer: hears where work is, bids for it, and deals what it got to the engine's paths.
 
 Wake-ups name lanes; a skip scan each second is the net under lost ones. It claims no more than the engine settles in a second,
-so that what one engine holds is little, and what it does not hold any other can take.
+so that what one engine holds is little, and what it does not hold any other can take; a fifth of that is for transactional mail alone.
+News of transactional mail is acted upon at once, everything else at most every REST_S, for a claim of many costs little more than a claim of one.
 """
 
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
 import structlog
 from psycopg import AsyncConnection, Error
 
-from delivery.engine.bids import make_bids
+from delivery.engine.bids import Rows, make_bids
 from delivery.engine.choose import Chooser
 from delivery.engine.hands import Hands
+from delivery.engine.lanes import Lanes
 from delivery.engine.outbox import Job, Site
 from delivery.engine.sites import Sites
+from delivery.engine.world import World
 from delivery.queue import claim as queue
-from delivery.queue.wake import CHANNEL, SORTING
+from delivery.queue.wake import CHANNEL, EVERYWHERE, SORTING, Lane, lanes_of
+from pools.purposes import Purpose
 
 POLL_S = 0.1
-LOOK_EVERYWHERE_S = 1.0
-LANE_REMEMBERED_S = 5.0
+REST_S = 0.01
+LOOK_EVERYWHERE_S, LOOK_AGAIN_S = 1.0, 0.25
 ROWS_A_CLAIM = 500
 FEWEST_IN_HAND, MOST_IN_HAND = 1000, 4000
+OTHERS_IN_HAND = 0.8  # of that, what is not transactional
 BODIES_KEPT = 500
 # The claim must use ready_of_lane, whatever the statistics say of a table that turns over completely.
 PLANNER = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c enable_bitmapscan=off -c jit=off"
 log = structlog.get_logger(__name__)
-
-Lane = tuple[int, int]
 
 
 class Claimer:
@@ -44,17 +47,27 @@ class Claimer:
         self._send = send
         self._chooser: Chooser | None = None
         self.on_unsorted: Callable[[], None] = lambda: None
-        self._lanes: dict[Lane, float] = {}
+        self._lanes = Lanes()
+        self._serving: tuple[World | None, Collection[int]] = None, ()
         self._bodies: OrderedDict[UUID, queue.StoredBody] = OrderedDict()
-        self._wanted = asyncio.Event()
-        self._look_at = 0.0
+        self._wanted, self._urgent = asyncio.Event(), asyncio.Event()
+        self._rested_at, self._look_at, self._looked_at = 0.0, 0.0, 0.0
         self._pace, self._pace_at, self._pace_count = 0.0, time.monotonic(), 0
 
     def work_in(self, lanes: Iterable[Lane]) -> None:
         """These lanes have something to claim."""
-        now = time.monotonic()
-        self._lanes.update((lane, now) for lane in lanes)
+        lanes = [lane for lane in lanes if lane[0] in self._own_pools()]
+        self._lanes.heard(lanes, time.monotonic())
         self._wanted.set()
+        if any(purpose == Purpose.TRANSACTIONAL for _, _, purpose in lanes):
+            self._urgent.set()
+
+    def _own_pools(self) -> Collection[int]:
+        """The pools that an IP of this engine can send for."""
+        world = self._hands.world
+        if self._serving[0] is not world:
+            self._serving = world, frozenset(pool for pool, members in world.pools.items() if world.ips.keys() & members.keys())
+        return self._serving[1]
 
     def room(self) -> None:
         """Something was settled: there may be room for more."""
@@ -76,19 +89,18 @@ class Claimer:
         words = payload.split(",")
         if SORTING in words:
             self.on_unsorted()
-        if "*" in words:
-            self._look_at = 0.0
-        self.work_in([(int(pool), int(provider)) for pool, _, provider in (word.partition(":") for word in words) if provider])
+        if EVERYWHERE in words:
+            self._look_at = min(self._look_at, self._looked_at + LOOK_AGAIN_S)
+        self.work_in(lanes_of(words))
 
     async def run(self) -> None:
         connection: AsyncConnection[Any] | None = None
         while True:
-            try:
-                async with asyncio.timeout(POLL_S):
-                    await self._wanted.wait()
-            except TimeoutError:
-                pass
+            await _either(self._wanted, POLL_S)
+            if (rest_s := self._rested_at - time.monotonic()) > 0:
+                await _either(self._urgent, rest_s)
             self._wanted.clear()
+            self._urgent.clear()
             try:
                 connection = connection or await self._connect()
                 await self._round(connection)
@@ -110,15 +122,17 @@ class Claimer:
         if hands.stopping or not hands.lease.valid() or now < hands.journal.rests_until_s:
             return
         if now >= self._look_at:
-            self._look_at = now + LOOK_EVERYWHERE_S
-            self.work_in(await queue.lanes_with_work(connection, list(hands.world.pools)))
-        rows = min(ROWS_A_CLAIM, self._in_hand_limit(now) - hands.load)
+            self._looked_at, self._look_at = now, now + LOOK_EVERYWHERE_S
+            self.work_in(await queue.lanes_with_work(connection, list(self._own_pools())))
+        most = self._in_hand_limit(now)
+        rows = Rows(min(ROWS_A_CLAIM, most - hands.load), min(ROWS_A_CLAIM, int(OTHERS_IN_HAND * most) - hands.load))
         bids, again_s = make_bids(self._lanes, hands.world, hands.path, now, rows)
         if not bids:
             return
+        self._rested_at = now + REST_S
         claims = await queue.claim(connection, hands.id, bids, hands.now())
         hands.in_hand.update((claim.id, claim) for claim in claims)
-        self._forget_empty(bids, claims, now)
+        self._lanes.claimed(bids, claims, now)
         if claims:
             try:
                 await self._deal(connection, claims)
@@ -128,20 +142,6 @@ class Claimer:
             self._wanted.set()
         elif again_s is not None:
             asyncio.get_running_loop().call_later(again_s, self._wanted.set)
-
-    def _forget_empty(self, bids: Sequence[queue.Bid], claims: Sequence[queue.Claim], now: float) -> None:
-        """A lane that gave nothing to a bid without handicap has nothing; a wake-up or the skip scan brings it back.
-
-        Who gave goes to the end of the line: with more lanes than one claim can name, all have their turn.
-        """
-        gave = {(claim.pool_id, claim.provider_id) for claim in claims}
-        for bid in bids:
-            lane = (bid.pool_id, bid.provider_id)
-            heard_at = now if lane in gave else self._lanes.get(lane, now)
-            self._lanes.pop(lane, None)
-            heard_meanwhile = heard_at > now  # a wake-up that came while we asked: the claim may not have seen its row
-            if lane in gave or heard_meanwhile or (bid.handicap_ms and now - heard_at <= LANE_REMEMBERED_S):
-                self._lanes[lane] = heard_at
 
     def _in_hand_limit(self, now: float) -> int:
         """What this engine settles in a second, within bounds."""
@@ -159,8 +159,9 @@ class Claimer:
         await self._sites.load(connection, {claim.domain for claim in claims})
         now, wall, unplaced = time.monotonic(), hands.now(), []
         chooser = self._chooser = self._chooser or Chooser(hands.path, hands.setup.name, hands.setup.pick)
+        for lane, tag in {claim.lane: claim.tag for claim in claims}.items():  # the last of a lane has the highest
+            hands.recorder.claimed(lane, tag)
         for claim in claims:
-            hands.recorder.claimed((claim.pool_id, claim.provider_id, claim.purpose), claim.tag)
             key, _ = hands.world.provider(claim.provider_id)
             path, why = chooser.choose(claim, hands.world, now, wall)
             body, site = self._bodies.get(claim.body_id), self._sites.of(claim.domain, key)
@@ -179,3 +180,12 @@ class Claimer:
                 self._bodies[body.id] = body
         while len(self._bodies) > BODIES_KEPT + len(ids):
             self._bodies.popitem(last=False)
+
+
+async def _either(event: asyncio.Event, timeout_s: float) -> None:
+    """Until it is set or the time is over."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            await event.wait()
+    except TimeoutError:
+        pass

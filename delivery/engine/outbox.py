@@ -14,6 +14,7 @@ from uuid import UUID
 from delivery.engine.path import Path
 from delivery.queue.claim import Claim, StoredBody
 from delivery.smtp.target import TlsMode
+from pools.purposes import Purpose
 
 WAITING_A_CONNECTION = 2
 WAITS_LONG_S = 0.1  # waiting so long for a connection is longer than opening one
@@ -62,7 +63,7 @@ class Job:
 
 @dataclass
 class Outbox:
-    """The jobs of one path for one site, by purpose and tag, and its connections."""
+    """The jobs of one path for one site and its connections. Transactional ones go first; the others as they were claimed, which is in their shares."""
 
     path: Path
     site: Site
@@ -85,7 +86,8 @@ class Outbox:
                 return
         if not self._heap:
             self.moved_at_s = time.monotonic()
-        heapq.heappush(self._heap, (job.claim.purpose, job.claim.tag, next(self._order), job))
+        first = job.claim.purpose == Purpose.TRANSACTIONAL
+        heapq.heappush(self._heap, (not first, job.claim.tag if first else 0.0, next(self._order), job))
 
     def next(self) -> Job | None:
         self.moved_at_s = time.monotonic()

@@ -107,17 +107,23 @@ class Path:
         return score(self.points.lost, self.in_hand / (2 * self.limits.connections))
 
     def room(self, now_s: float) -> int:
-        """How many more deliveries to claim for it: what it sends in half a second, at least one a connection, by its score."""
+        """How many more deliveries to claim for it, whatever their purpose: what it sends in half a second, at least one a connection, by its score."""
+        return self.rooms(now_s)[1]
+
+    def rooms(self, now_s: float) -> tuple[int, int]:
+        """The same for transactional ones alone, for which a fifth of it all is kept, and for the others."""
         self.wanted_at_s = now_s
         if not self.open(now_s):
-            return 0
+            return 0, 0
         if self.circuit_failures >= CIRCUIT_OPENS_AT:
-            return 1
+            return 1, 1
         spacing_s = max([rate.rate.spacing_s for rate in self.rates], default=0.0)
         ahead = claim_ahead(self.limits.connections, self.sent_per_s, self.mood.answer_now_s(now_s), spacing_s, self.points.lost)
+        first = ahead + -(-ahead // 4)
         if self.allowance:
-            ahead = min(ahead, self.allowance.left(now_s))
-        return max(0, ahead - self.in_hand)
+            left = self.allowance.left(now_s)
+            first, ahead = min(first, left), min(ahead, left)
+        return max(0, first - self.in_hand), max(0, ahead - self.in_hand)
 
     def binds(self, now_s: float) -> Binds:
         """Which limit holds its next delivery back now; the strongest, when there are several."""

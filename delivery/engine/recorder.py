@@ -14,12 +14,12 @@ from psycopg.errors import UniqueViolation
 from delivery.queue.record import advance_virtual_time, record
 from delivery.queue.record_new import NotNew, record_new
 from delivery.queue.settled import Settled
-from delivery.queue.wake import notify
+from delivery.queue.wake import Lane, notify
 
 BATCH = 500
 log = structlog.get_logger(__name__)
 
-Lanes = frozenset[tuple[int, int]]
+Lanes = frozenset[Lane]
 
 
 class Recorder:
@@ -30,7 +30,7 @@ class Recorder:
         self._in_database = in_database
         self._on_recorded = on_recorded
         self._pending: list[Settled] = []
-        self._tags: dict[tuple[int, int, int], float] = {}
+        self._tags: dict[Lane, float] = {}
         self._news = asyncio.Event()
         self._busy = False
 
@@ -38,7 +38,7 @@ class Recorder:
         self._pending.append(settled)
         self._news.set()
 
-    def claimed(self, key: tuple[int, int, int], tag: float) -> None:
+    def claimed(self, key: Lane, tag: float) -> None:
         """A lane's virtual time, (pool, provider, purpose), as far as claimed."""
         self._tags[key] = max(tag, self._tags.get(key, 0.0))
         self._news.set()
@@ -70,7 +70,7 @@ class Recorder:
             self._busy = False
 
 
-def store(connection: Connection, engine_id: int, batch: list[Settled], tags: dict[tuple[int, int, int], float]) -> Lanes:
+def store(connection: Connection, engine_id: int, batch: list[Settled], tags: dict[Lane, float]) -> Lanes:
     """One transaction; then wake whoever can take what was rerouted. A batch of which something is known already is recorded with care."""
     try:
         lanes = _store(connection, engine_id, batch, tags, record_new)
@@ -81,7 +81,7 @@ def store(connection: Connection, engine_id: int, batch: list[Settled], tags: di
     return lanes
 
 
-def _store(connection: Connection, engine_id: int, batch: list[Settled], tags: dict[tuple[int, int, int], float], how: Callable[..., Lanes]) -> Lanes:
+def _store(connection: Connection, engine_id: int, batch: list[Settled], tags: dict[Lane, float], how: Callable[..., Lanes]) -> Lanes:
     with connection.transaction(), connection.cursor() as cursor:
         (now,) = cursor.execute("SELECT platform_now()").fetchone() or (None,)
         lanes = how(cursor, engine_id, batch, now) if batch else frozenset()

@@ -15,7 +15,6 @@ from delivery.queue.settled import AttemptRow, Settled
 from delivery.retry import POLICIES, next_attempt_at
 from mailplatform.shell.ids import ATTEMPTS_PER_DELIVERY
 from pools.outcomes import Fault, Outcome, Reason, Verdict
-from pools.purposes import Purpose
 
 PATHS_IN_A_ROW = 3
 
@@ -48,7 +47,7 @@ def may_reroute(claim: Claim, room: Room) -> bool:
 
 def _again(claim: Claim, attempt: AttemptRow, outcome: Outcome, now: datetime, jitter: float) -> Settled:
     attempts = claim.attempts + 1
-    policy, asked_s = POLICIES[Purpose(claim.purpose)], wait_asked_s(attempt.reply) or 0
+    policy, asked_s = POLICIES[claim.own_purpose], wait_asked_s(attempt.reply) or 0
     greylisted = outcome.reason == Reason.SOFT_GREYLIST
     due_at = next_attempt_at(policy, attempts, now, claim.expires_at, jitter, greylisted=greylisted, at_least_s=asked_s)
     if outcome.verdict == Verdict.REROUTED:
@@ -70,4 +69,4 @@ def _end(claim: Claim, attempt: AttemptRow, final: str) -> Settled:
 
 
 def _with(claim: Claim, attempt: AttemptRow, final: str | None = None, hold: str = "") -> Settled:
-    return Settled(attempt, claim.tenant_id, claim.stream_id, claim.purpose, claim.recipient, claim.attempts, final=final, hold=hold)
+    return Settled(attempt, claim.tenant_id, claim.stream_id, int(claim.own_purpose), claim.recipient, claim.attempts, final=final, hold=hold)

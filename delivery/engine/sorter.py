@@ -15,7 +15,7 @@ from psycopg import Error
 from delivery.engine.hands import Hands
 from delivery.engine.sites import Sites
 from delivery.queue import sort
-from delivery.queue.wake import notify
+from delivery.queue.wake import Lane, notify
 from delivery.sort.resolver import MailHosts
 from delivery.tlspolicy.mta_sts import Policy
 from delivery.tlspolicy.policies import Policies
@@ -45,7 +45,7 @@ class Sorter:
         self._hands = hands
         self._sites = sites
         self._policies = found_policies
-        self.on_work: Callable[[Iterable[tuple[int, int]]], None] = lambda lanes: None
+        self.on_work: Callable[[Iterable[Lane]], None] = lambda lanes: None
         self._news = asyncio.Event()
         self._at_once = asyncio.Semaphore(LOOK_UPS)
         self._failures: dict[str, int] = {}

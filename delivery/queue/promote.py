@@ -1,7 +1,7 @@
 """Promote: what is due moves from waiting to ready; what has expired ends.
 
-Every engine does it, a few hundred rows at a time, and none waits for another (SKIP LOCKED). A row that comes back gets a new tag:
-a retry does not keep its old turn. A row without a provider goes to sorting instead.
+Every engine does it, a few hundred rows at a time, and none waits for another (SKIP LOCKED). A row that comes back gets a new place by its
+stream's purpose: a retry does not keep its old turn, nor the one that it had beyond its tenant's rate. A row without a provider goes to sorting instead.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,8 @@ from uuid import UUID
 from psycopg import Connection, Cursor
 
 from delivery.queue import columns
-from delivery.queue.tags import Turn, give_tags
+from delivery.queue.tags import Turn, give_places
+from delivery.queue.wake import Lane
 from pools.outcomes import Reason
 
 DUE = f"""
@@ -21,7 +22,8 @@ DUE = f"""
          ORDER BY due_at
          LIMIT %(limit)s
            FOR UPDATE SKIP LOCKED))
-    RETURNING {columns.LIST}, platform_now() AS now, why, scope
+    RETURNING {columns.LIST}, platform_now() AS now, why, scope,
+              coalesce((SELECT stream.purpose FROM pools_stream stream WHERE stream.id = stream_id), purpose) AS stream_purpose
 """
 INTO_READY = f"""
     INSERT INTO delivery_ready ({columns.LIST}) VALUES ({", ".join(f"%({column})s" for column in columns.QUEUE)})
@@ -61,7 +63,7 @@ PUT_BACK = f"""
 """
 
 
-def promote_due(connection: Connection, limit: int = 500) -> frozenset[tuple[int, int]]:
+def promote_due(connection: Connection, limit: int = 500) -> frozenset[Lane]:
     """Move up to `limit` due rows on, in one transaction. Returns the lanes that have new work."""
     from psycopg.rows import dict_row
 
@@ -69,6 +71,8 @@ def promote_due(connection: Connection, limit: int = 500) -> frozenset[tuple[int
         rows = cursor.execute(DUE, {"limit": limit}).fetchall()
         if not rows:
             return frozenset()
+        for row in rows:
+            row["purpose"] = row.pop("stream_purpose")
         expired = [row for row in rows if row["expires_at"] <= row["now"]]
         live = [row for row in rows if row["expires_at"] > row["now"]]
         if expired:
@@ -79,12 +83,12 @@ def promote_due(connection: Connection, limit: int = 500) -> frozenset[tuple[int
         going = [row for row in live if row["provider_id"] is not None]
         with connection.cursor() as plain:
             turns = [Turn(row["pool_id"], row["provider_id"], row["purpose"], row["tenant_id"], row["size_bytes"]) for row in going]
-            tags = give_tags(plain, turns)
-        for row, tag in zip(going, tags, strict=True):
-            row.update(tag=tag, ready_at=row["now"], avoid_ip_ids=[])
+            places = give_places(plain, turns)
+        for row, place in zip(going, places, strict=True):
+            row.update(purpose=place.purpose, tag=place.tag, ready_at=row["now"], avoid_ip_ids=[])
         if going:
             cursor.executemany(INTO_READY, going)
-        return frozenset((row["pool_id"], row["provider_id"]) for row in going)
+        return frozenset((row["pool_id"], row["provider_id"], row["purpose"]) for row in going)
 
 
 def _expire(cursor: Cursor[Any], rows: Sequence[dict[str, Any]]) -> None:

@@ -14,7 +14,8 @@ from psycopg import Cursor
 from psycopg.types.json import Jsonb
 
 from delivery.queue import columns
-from delivery.queue.tags import Turn, give_tags
+from delivery.queue.tags import Turn, give_places
+from delivery.queue.wake import Lane
 
 KNOWN_DOMAINS = """
     SELECT platform_now() AS now, array_agg(domain) AS domains, array_agg(provider_id) AS providers
@@ -90,7 +91,7 @@ class NewMessage:
 class Placed:
     """Which lanes have new work, and whether any domain waits to be sorted: what to wake engines with."""
 
-    lanes: frozenset[tuple[int, int]]
+    lanes: frozenset[Lane]
     sorting: bool
 
 
@@ -114,13 +115,14 @@ def put(cursor: Cursor, messages: Sequence[NewMessage]) -> Placed:
         else:
             ready.append((message, delivery, provider_id))
     if waiting:
-        rows = ((*_row(message, delivery, provider, 0.0, now), why, scope, due) for message, delivery, provider, why, scope, due in waiting)
+        rows = ((*_row(message, delivery, provider, message.purpose, 0.0, now), why, scope, due) for message, delivery, provider, why, scope, due in waiting)
         _copy(cursor, "delivery_waiting", WAITING, rows)
-    tags = give_tags(cursor, [Turn(m.pool_id, provider, m.purpose, m.tenant_id, m.size_bytes) for m, _, provider in ready])
+    places = give_places(cursor, [Turn(m.pool_id, provider, m.purpose, m.tenant_id, m.size_bytes) for m, _, provider in ready])
     if ready:
-        rows = (_row(message, delivery, provider, tag, now) for (message, delivery, provider), tag in zip(ready, tags, strict=True))
+        rows = (_row(message, delivery, provider, *place, now) for (message, delivery, provider), place in zip(ready, places, strict=True))
         _copy(cursor, "delivery_ready", READY, rows)
-    return Placed(frozenset((message.pool_id, provider) for message, _, provider in ready), sorting=any(why == "sorting" for _, _, _, why, _, _ in waiting))
+    lanes = frozenset((message.pool_id, provider, place.purpose) for (message, _, provider), place in zip(ready, places, strict=True))
+    return Placed(lanes, sorting=any(why == "sorting" for _, _, _, why, _, _ in waiting))
 
 
 def _store_history(cursor: Cursor, messages: Sequence[NewMessage]) -> None:
@@ -147,10 +149,10 @@ def _known_domains(cursor: Cursor, domains: Iterable[str]) -> tuple[datetime, di
     return row[0], dict(zip(row[1] or (), row[2] or (), strict=True))
 
 
-def _row(message: NewMessage, delivery: NewDelivery, provider_id: int | None, tag: float, now: datetime) -> tuple[object, ...]:
-    """The shared queue columns, in the order of `columns.COLUMNS`."""
+def _row(message: NewMessage, delivery: NewDelivery, provider_id: int | None, purpose: int, tag: float, now: datetime) -> tuple[object, ...]:
+    """The shared queue columns, in the order of `columns.QUEUE`."""
     return (
-        delivery.id, message.body.id, message.tenant_id, message.stream_id, message.domain_id, message.pool_id, provider_id, message.purpose, tag, now,
+        delivery.id, message.body.id, message.tenant_id, message.stream_id, message.domain_id, message.pool_id, provider_id, purpose, tag, now,
         0, 0, 0, None, [], delivery.recipient, message.size_bytes, message.fingerprint, delivery.own_head, message.expires_at,
     )  # fmt: skip
 

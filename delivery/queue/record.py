@@ -17,6 +17,7 @@ from psycopg.types.json import Jsonb
 from delivery.queue import arrays, columns
 from delivery.queue.minutes import count_minutes
 from delivery.queue.settled import AttemptRow, Settled
+from delivery.queue.wake import Lane
 from mailplatform.shell.ids import id_time_ms, lowest_id_at
 
 ATTEMPT_COLUMNS = {
@@ -52,6 +53,7 @@ TO_READY = f"""
     INSERT INTO delivery_ready ({columns.LIST})
     SELECT {columns.select("gone", tries="gone.tries + 1", ready_at="%(now)s", sticky_ip_id="NULL::int8", avoid_ip_ids="u.avoid::int8[]")}
       FROM gone JOIN u USING (id)
+    RETURNING pool_id, provider_id, purpose
 """
 # The unbegun go back as they came: no attempt was made, so nothing is counted and their turn is kept.
 UNBEGUN = f"""
@@ -78,7 +80,7 @@ VIRTUAL_TIME = """
 """
 
 
-def record(cursor: Cursor, engine_id: int, settled: Sequence[Settled], now: datetime) -> frozenset[tuple[int, int]]:
+def record(cursor: Cursor, engine_id: int, settled: Sequence[Settled], now: datetime) -> frozenset[Lane]:
     """Record a batch in the caller's transaction. Returns the lanes that got rerouted deliveries."""
     fresh = _keep_attempts(cursor, [one.attempt for one in settled])
     finals = [one for one in settled if one.final]
@@ -89,7 +91,7 @@ def record(cursor: Cursor, engine_id: int, settled: Sequence[Settled], now: date
     return lanes
 
 
-def move_on(cursor: Cursor, engine_id: int, settled: Sequence[Settled], now: datetime) -> frozenset[tuple[int, int]]:
+def move_on(cursor: Cursor, engine_id: int, settled: Sequence[Settled], now: datetime) -> frozenset[Lane]:
     """What is tried again waits, or is ready at once for another path. Returns the lanes of the latter."""
     waiting = [one for one in settled if one.due_at or one.hold]
     if waiting:
@@ -103,14 +105,16 @@ def move_on(cursor: Cursor, engine_id: int, settled: Sequence[Settled], now: dat
             "sticky": [one.sticky_ip_id for one in waiting],
         })  # fmt: skip
     rerouted = [one for one in settled if one.reroute]
-    if rerouted:
+    if not rerouted:
+        return frozenset()
+    return frozenset(
         cursor.execute(TO_READY, {
             "engine": engine_id,
             "now": now,
             "ids": [one.attempt.delivery_id for one in rerouted],
             "avoid": ["{" + ",".join(map(str, one.avoid_ip_ids)) + "}" for one in rerouted],
-        })  # fmt: skip
-    return frozenset((one.attempt.pool_id, one.attempt.provider_id) for one in rerouted)
+        }).fetchall()
+    )  # fmt: skip
 
 
 def give_back_unbegun(cursor: Cursor, engine_id: int, ids: Sequence[UUID]) -> int:

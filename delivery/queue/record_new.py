@@ -19,6 +19,7 @@ from delivery.queue import arrays
 from delivery.queue.minutes import count_minutes
 from delivery.queue.record import ATTEMPT_COLUMNS, finish, move_on
 from delivery.queue.settled import AttemptRow, Settled
+from delivery.queue.wake import Lane
 
 COPY = f"COPY delivery_attempt ({', '.join(ATTEMPT_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
 RELEASE = "DELETE FROM delivery_claimed WHERE id = ANY (%(ids)s::uuid[]) AND engine_id = %(engine)s"
@@ -28,7 +29,7 @@ class NotNew(Exception):
     """Some of the batch has left this engine's hands."""
 
 
-def record_new(cursor: Cursor, engine_id: int, settled: Sequence[Settled], now: datetime) -> frozenset[tuple[int, int]]:
+def record_new(cursor: Cursor, engine_id: int, settled: Sequence[Settled], now: datetime) -> frozenset[Lane]:
     """As `record`. Raises NotNew, or psycopg's UniqueViolation, when that is needed instead."""
     with cursor.copy(COPY) as copy:
         copy.set_types(list(ATTEMPT_COLUMNS.values()))

@@ -14,7 +14,8 @@ from psycopg.types.json import Jsonb
 
 from delivery.queue import columns
 from delivery.queue.promote import INTO_READY
-from delivery.queue.tags import Turn, give_tags
+from delivery.queue.tags import Turn, give_places
+from delivery.queue.wake import Lane
 from pools.providers.rollup import name_of_tail
 
 # A skip scan over waiting_why (why, scope): one probe a domain, however many deliveries wait for it.
@@ -99,12 +100,12 @@ def remember(connection: Connection, found: Sequence[Sorted]) -> dict[str, int]:
     return {one.domain: providers[one.provider_key] for one in found}
 
 
-def move_sorted(connection: Connection, providers: dict[str, int]) -> frozenset[tuple[int, int]]:
+def move_sorted(connection: Connection, providers: dict[str, int]) -> frozenset[Lane]:
     """Move what waits for these domains into its lanes. Returns the lanes with new work."""
-    lanes: set[tuple[int, int]] = set()
+    lanes: set[Lane] = set()
     while True:
         rows = _move_some(connection, providers)
-        lanes |= {(row["pool_id"], row["provider_id"]) for row in rows}
+        lanes |= {(row["pool_id"], row["provider_id"], row["purpose"]) for row in rows}
         if len(rows) < ROWS_A_MOVE:
             return frozenset(lanes)
 
@@ -115,9 +116,9 @@ def _move_some(connection: Connection, providers: dict[str, int]) -> list[dict[s
         for row in rows:
             row["provider_id"] = providers[row["recipient"].rpartition("@")[2]]
         with connection.cursor() as plain:
-            tags = give_tags(plain, [Turn(row["pool_id"], row["provider_id"], row["purpose"], row["tenant_id"], row["size_bytes"]) for row in rows])
-        for row, tag in zip(rows, tags, strict=True):
-            row.update(tag=tag, ready_at=row["now"])
+            places = give_places(plain, [Turn(row["pool_id"], row["provider_id"], row["purpose"], row["tenant_id"], row["size_bytes"]) for row in rows])
+        for row, place in zip(rows, places, strict=True):
+            row.update(purpose=place.purpose, tag=place.tag, ready_at=row["now"])
         if rows:
             cursor.executemany(INTO_READY, rows)
         return rows

@@ -1,4 +1,6 @@
-"""Fair tags: in which order a lane's deliveries of one purpose go.
+"""Fair tags: in which order a lane's deliveries go. The lane is (pool, provider, purpose).
+
+Transactional mail beyond its tenant's rate (pace.py) takes its place among the tenant's notifications, with their tags: it orders as they do.
 
 Start-time fair queuing: a delivery's tag is the later of the lane's virtual time (the highest tag claimed there) and its tenant's
 last tag there, plus cost / weight. Never the wall clock: with it a late tenant got 9,950 : 50 in simulation, with virtual time
@@ -6,10 +8,14 @@ last tag there, plus cost / weight. Never the wall clock: with it a late tenant 
 submissions never deadlock; taken last in a transaction, so the lock is short.
 """
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from psycopg import Cursor
+
+from delivery.queue.pace import let_first
+from pools.purposes import Purpose
 
 SIZE_UNIT_BYTES = 64 * 1024
 
@@ -47,9 +53,11 @@ MAKE_TAGS = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What decides a delivery's place: its lane, purpose, tenant and size."""
+Key = tuple[int, int, int, int]
+
+
+class Turn(NamedTuple):
+    """What decides a delivery's place: its lane, tenant and size."""
 
     pool_id: int
     provider_id: int
@@ -57,9 +65,12 @@ class Turn:
     tenant_id: int
     size_bytes: int
 
-    @property
-    def key(self) -> tuple[int, int, int, int]:
-        return self.pool_id, self.provider_id, self.purpose, self.tenant_id
+
+class Place(NamedTuple):
+    """Where a delivery goes in its pool and provider: the purpose it orders as, and its tag."""
+
+    purpose: int
+    tag: float
 
 
 def cost(size_bytes: int) -> float:
@@ -67,28 +78,49 @@ def cost(size_bytes: int) -> float:
     return 1 + size_bytes / SIZE_UNIT_BYTES
 
 
-def give_tags(cursor: Cursor, turns: Sequence[Turn]) -> list[float]:
-    """A tag for each turn, in the order given. Makes lanes that are new."""
-    costs: dict[tuple[int, int, int, int], float] = {}
-    for turn in turns:
-        costs[turn.key] = costs.get(turn.key, 0.0) + cost(turn.size_bytes)
+def give_places(cursor: Cursor, turns: Sequence[Turn]) -> list[Place]:
+    """A place for each turn, in the order given. Makes lanes that are new."""
+    keys = _keys(cursor, turns)
+    costs: dict[Key, float] = {}
+    for key, turn in zip(keys, turns, strict=True):
+        costs[key] = costs.get(key, 0.0) + cost(turn.size_bytes)
+    reached, step = _advance(cursor, costs)
+    places = []
+    for key, turn in zip(keys, turns, strict=True):
+        tag = reached[key] = reached[key] + cost(turn.size_bytes) * step[key]
+        places.append(Place(key[2], tag))
+    return places
+
+
+def _keys(cursor: Cursor, turns: Sequence[Turn]) -> list[Key]:
+    """(pool, provider, purpose, tenant) with the purpose that a turn orders as."""
+    urgent = Counter(turn.tenant_id for turn in turns if turn.purpose == Purpose.TRANSACTIONAL)
+    left = let_first(cursor, urgent) if urgent else {}
+    keys = []
+    for pool, provider, purpose, tenant, _ in turns:
+        if purpose == Purpose.TRANSACTIONAL:
+            if left[tenant] < 1:
+                purpose = int(Purpose.NOTIFICATION)
+            else:
+                left[tenant] -= 1
+        keys.append((pool, provider, purpose, tenant))
+    return keys
+
+
+def _advance(cursor: Cursor, costs: dict[Key, float]) -> tuple[dict[Key, float], dict[Key, float]]:
+    """Move the last tags on by these costs: where each began, and how far a cost of one goes."""
     if not costs:
-        return []
-    pools, providers, purposes, tenants = map(list, zip(*costs, strict=True))
-    wanted = {"pools": pools, "providers": providers, "purposes": purposes, "tenants": tenants, "costs": list(costs.values())}
-    rows = cursor.execute(ADVANCE, wanted).fetchall()
+        return {}, {}
+    rows = cursor.execute(ADVANCE, _wanted(costs)).fetchall()
     if len(rows) < len(costs):
         given = {row[:4] for row in rows}
-        missing = [key for key in costs if key not in given]
-        pools, providers, purposes, tenants = map(list, zip(*missing, strict=True))
-        wanted = {"pools": pools, "providers": providers, "purposes": purposes, "tenants": tenants, "costs": [costs[key] for key in missing]}
-        cursor.execute(MAKE_LANES, wanted)
-        cursor.execute(MAKE_TAGS, wanted)
-        rows += cursor.execute(ADVANCE, wanted).fetchall()
-    reached = {row[:4]: row[4] - row[5] for row in rows}
-    step = {row[:4]: row[5] / costs[row[:4]] for row in rows}
-    tags = []
-    for turn in turns:
-        reached[turn.key] += cost(turn.size_bytes) * step[turn.key]
-        tags.append(reached[turn.key])
-    return tags
+        missing = {key: costs[key] for key in costs if key not in given}
+        cursor.execute(MAKE_LANES, _wanted(missing))
+        cursor.execute(MAKE_TAGS, _wanted(missing))
+        rows += cursor.execute(ADVANCE, _wanted(missing)).fetchall()
+    return {row[:4]: row[4] - row[5] for row in rows}, {row[:4]: row[5] / costs[row[:4]] for row in rows}
+
+
+def _wanted(costs: dict[Key, float]) -> dict[str, list[object]]:
+    pools, providers, purposes, tenants = map(list, zip(*costs, strict=True))
+    return {"pools": pools, "providers": providers, "purposes": purposes, "tenants": tenants, "costs": list(costs.values())}

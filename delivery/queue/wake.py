@@ -13,21 +13,34 @@ from psycopg import Connection
 
 CHANNEL = "mailplatform_ready"
 COALESCE_S = 0.005
-LANES_A_PAYLOAD = 190  # NOTIFY's payload is at most 8,000 bytes; beyond this engines look for themselves
-SORTING = "sort"
+LANES_A_PAYLOAD = 180  # NOTIFY's payload is at most 8,000 bytes; beyond this engines look for themselves
+SORTING, EVERYWHERE = "sort", "*"
+
+Lane = tuple[int, int, int]  # pool, provider, purpose
 
 
-def payload(lanes: Iterable[tuple[int, int]], sorting: bool) -> str:
-    """`pool:provider` of each lane with work, `sort` when domains wait for their provider, `*` when there are too many to say."""
-    words = [f"{pool}:{provider}" for pool, provider in lanes]
+def payload(lanes: Iterable[Lane], sorting: bool) -> str:
+    """`pool:provider:purpose` of each lane with work, transactional ones first, `sort` when domains wait for their provider, `*` when there are too
+    many lanes to say."""
+    words = [f"{pool}:{provider}:{purpose}" for pool, provider, purpose in sorted(lanes, key=_purpose)]
     if len(words) > LANES_A_PAYLOAD:
-        words = ["*"]
+        words = [*words[:LANES_A_PAYLOAD], EVERYWHERE]
     return ",".join([*words, SORTING] if sorting else words)
 
 
-def notify(connection: Connection, lanes: Iterable[tuple[int, int]] = (), sorting: bool = False) -> None:
+def lanes_of(words: Iterable[str]) -> list[Lane]:
+    """The lanes that a payload's words name."""
+    named = (word.split(":") for word in words)
+    return [(int(word[0]), int(word[1]), int(word[2])) for word in named if len(word) == 3]
+
+
+def _purpose(lane: Lane) -> int:
+    return lane[2]
+
+
+def notify(connection: Connection, lanes: Iterable[Lane] = (), sorting: bool = False) -> None:
     """Tell all engines now. The connection must be in autocommit."""
-    connection.execute("SELECT pg_notify(%s, %s)", [CHANNEL, payload(lanes, sorting) or "*"])
+    connection.execute("SELECT pg_notify(%s, %s)", [CHANNEL, payload(lanes, sorting) or EVERYWHERE])
 
 
 class Waker:
@@ -35,14 +48,14 @@ class Waker:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._lanes: set[tuple[int, int]] = set()
+        self._lanes: set[Lane] = set()
         self._sorting = False
         self._all = False
         self._pending = threading.Event()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def wake(self, lanes: Iterable[tuple[int, int]] = (), sorting: bool = False) -> None:
+    def wake(self, lanes: Iterable[Lane] = (), sorting: bool = False) -> None:
         """Say that these lanes have work (none named: look everywhere)."""
         lanes = set(lanes)
         with self._lock:
@@ -74,7 +87,7 @@ class Waker:
 _waker: Waker | None = None
 
 
-def wake(lanes: Iterable[tuple[int, int]] = (), sorting: bool = False) -> None:
+def wake(lanes: Iterable[Lane] = (), sorting: bool = False) -> None:
     """Tell engines there is work, from this process. Call it after the commit."""
     from django.conf import settings
 

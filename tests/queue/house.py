@@ -34,7 +34,7 @@ class House:
 
     @classmethod
     def build(cls, name: str = "harbour", pool: Pool | None = None) -> "House":
-        tenant = Tenant.objects.create(name=name, title=name.title())
+        tenant = Tenant.objects.create(name=name, title=name.title(), transactional_rate_per_s=1e6)
         zone, _ = Zone.objects.get_or_create(name="north")
         node, _ = Node.objects.get_or_create(zone=zone, name="north-1")
         ips = [SendingIP.objects.get_or_create(node=node, address=f"127.10.1.{n}", ehlo_name=f"mta-{n}.platform.example")[0] for n in (1, 2)]

@@ -26,8 +26,10 @@ def take(engine_id: int, bids: Sequence[Bid], at: datetime | None = None) -> lis
     return asyncio.run(once())
 
 
-def _bid(house: House, provider_id: int, limit: int = 100, handicap_ms: int = 0, ips: tuple[int, ...] | None = None) -> Bid:
-    return Bid(house.pool.id, provider_id, handicap_ms, limit, ips or tuple(ip.id for ip in house.ips))
+def _bid(
+    house: House, provider_id: int, limit: int = 100, handicap_ms: int = 0, ips: tuple[int, ...] | None = None, purpose: Purpose = Purpose.TRANSACTIONAL
+) -> Bid:
+    return Bid(house.pool.id, provider_id, int(purpose), handicap_ms, limit, ips or tuple(ip.id for ip in house.ips))
 
 
 def test_two_engines_at_the_same_time_never_get_the_same_delivery() -> None:
@@ -67,11 +69,13 @@ def test_a_worse_path_waits_its_handicap() -> None:
         assert len(take(number, [_bid(house, provider.id, handicap_ms=60_000)], datetime.now(UTC) + timedelta(seconds=61))) == 1
 
 
-def test_the_first_purpose_is_claimed_first() -> None:
+def test_a_bid_takes_of_its_own_purpose_only_and_the_first_purpose_comes_first() -> None:
     house, provider = House.build(), knows("gmail.com")
     house.put(*[house.message("m@gmail.com", purpose=Purpose.MARKETING) for _ in range(5)], house.message("t@gmail.com"))
     with engine(house) as number:
-        assert [one.recipient for one in take(number, [_bid(house, provider.id, limit=1)])] == ["t@gmail.com"]
+        assert take(number, [_bid(house, provider.id, purpose=Purpose.NOTIFICATION)]) == []
+        bids = [_bid(house, provider.id, limit=2, purpose=purpose) for purpose in reversed(Purpose)]
+        assert [one.recipient for one in take(number, bids)] == ["t@gmail.com", "m@gmail.com", "m@gmail.com"]
 
 
 def test_a_delivery_is_left_to_others_when_it_avoids_all_of_an_engines_ips_but_not_for_ever() -> None:
@@ -156,10 +160,10 @@ def test_claims_of_engines_that_are_no_more_are_swept_back() -> None:
 
 def test_lanes_with_work_are_found_however_much_lies_in_them() -> None:
     house = House.build()
-    lanes = {(house.pool.id, knows(f"d{n}.example", key=f"mx:d{n}.example").id) for n in range(5)}
-    house.put(*[house.message(f"a@d{n % 5}.example") for n in range(50)])
+    lanes = {(house.pool.id, knows(f"d{n}.example", key=f"mx:d{n}.example").id, purpose) for n in range(5) for purpose in (0, 2)}
+    house.put(*[house.message(f"a@d{n % 5}.example", purpose=Purpose(2 * (n % 2))) for n in range(50)])
 
-    async def look() -> set[tuple[int, int]]:
+    async def look() -> set[tuple[int, int, int]]:
         async with await psycopg.AsyncConnection.connect(connect().info.dsn, autocommit=True) as raw:
             return set(await lanes_with_work(raw, [house.pool.id]))
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_a_sorted_domain_goes_straight_to_its_lane() -> None:
     house, provider = House.build(), knows("gmail.com")
     placed = house.put(house.message("a@gmail.com"))
-    assert placed.lanes == {(house.pool.id, provider.id)} and not placed.sorting
+    assert placed.lanes == {(house.pool.id, provider.id, 0)} and not placed.sorting
     assert rows("SELECT recipient, provider_id FROM delivery_ready") == [("a@gmail.com", provider.id)]
     assert rows("SELECT count(*) FROM delivery_waiting") == [(0,)]
 

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from delivery.queue.tags import Turn, give_tags
+from delivery.queue.tags import Turn, give_places
 from pools.purposes import Purpose
 from tests.queue.house import House, connect, knows, rows
 
@@ -77,7 +77,7 @@ def test_submissions_to_the_same_lanes_in_any_order_never_deadlock() -> None:
             with connect() as raw:
                 for _ in range(30):
                     with raw.transaction(), raw.cursor() as cursor:
-                        give_tags(cursor, turns[::-1] if backwards else turns)
+                        give_places(cursor, turns[::-1] if backwards else turns)
         except Exception as error:
             errors.append(error)
 

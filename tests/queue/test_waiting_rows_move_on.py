@@ -6,7 +6,7 @@ import pytest
 
 from delivery.queue import sort
 from delivery.queue.promote import expire_ready, let_go, promote_due
-from delivery.queue.wake import payload
+from delivery.queue.wake import Lane, lanes_of, payload
 from mailplatform.shell.ids import attempt_id, lowest_id_at
 from tests.queue.house import House, connect, knows, rows
 
@@ -26,7 +26,7 @@ def test_a_due_row_becomes_ready_with_a_new_turn() -> None:
     with connect() as raw:
         assert promote_due(raw) == frozenset()
         _due(due_at=datetime.now(UTC))
-        assert promote_due(raw) == {(house.pool.id, provider.id)}
+        assert promote_due(raw) == {(house.pool.id, provider.id, 0)}
     assert rows("SELECT recipient FROM delivery_ready ORDER BY tag") == [("b@gmail.com",), ("a@gmail.com",)]
     assert rows("SELECT count(*) FROM delivery_waiting") == [(0,)]
 
@@ -84,7 +84,7 @@ def test_domains_of_one_mx_set_share_a_lane_once_they_are_sorted() -> None:
         providers = sort.remember(raw, found)
         assert len(set(providers.values())) == 1
         (lane,) = sort.move_sorted(raw, providers)
-    assert rows("SELECT count(*) FROM delivery_ready WHERE pool_id = %s AND provider_id = %s", *lane) == [(3,)]
+    assert rows("SELECT count(*) FROM delivery_ready WHERE pool_id = %s AND provider_id = %s AND purpose = %s", *lane) == [(3,)]
     assert rows("SELECT is_tail FROM pools_provider") == [(True,)]
 
 
@@ -111,11 +111,17 @@ def test_a_domain_whose_dns_is_silent_is_asked_again_later() -> None:
 
 @pytest.mark.parametrize(
     ("lanes", "sorting", "said"),
-    [([(1, 2)], False, "1:2"), ([(1, 2)], True, "1:2,sort"), ([], True, "sort"), ([(n, n) for n in range(500)], True, "*,sort"), ([], False, "")],
+    [([(1, 2, 0)], False, "1:2:0"), ([(1, 2, 0)], True, "1:2:0,sort"), ([], True, "sort"), ([(1, 2, 2), (3, 4, 0)], False, "3:4:0,1:2:2"), ([], False, "")],
 )
-def test_a_wake_up_names_lanes_until_there_are_too_many(lanes: list[tuple[int, int]], sorting: bool, said: str) -> None:
+def test_a_wake_up_names_lanes(lanes: list[Lane], sorting: bool, said: str) -> None:
     assert payload(lanes, sorting) == said
-    assert len(payload([(10**18, 10**18)] * 190, True)) < 8000
+    assert lanes_of(said.split(",")) == sorted(lanes, key=lambda lane: lane[2])
+
+
+def test_when_there_are_too_many_lanes_to_name_the_transactional_ones_are_named_all_the_same() -> None:
+    said = payload([*((10**18 + n, 10**18, 2) for n in range(500)), (7, 7, 0)], True).split(",")
+    assert said[0] == "7:7:0" and said[-2:] == ["*", "sort"]
+    assert len(",".join(said)) < 8000
 
 
 def test_what_was_last_said_of_it_is_an_expired_ones_last_word() -> None:

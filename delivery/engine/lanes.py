@@ -1,0 +1,94 @@
+"""Lanes: where an engine believes that there is work, whose turn it is, and what marketing is owed beside notification.
+
+Owns: the engine's memory of lanes (pool, provider, purpose). Promises: a lane that is heard of while it is asked is asked again, so no wake-up
+is lost; a lane that gave nothing is forgotten, unless its rows may only be too young for the handicap that was asked with; who gave goes to
+the end of the line. Never: asks the database, decides how much to ask for (bids.py).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+
+from delivery.queue.claim import Bid, Claim
+from delivery.queue.wake import Lane
+from pools.purposes import Purpose
+
+REMEMBERED_S = 5.0
+LANES_A_LOOK = 512
+MARKETING_SHARE = 0.1  # beside notification, while both have more than their part
+
+
+@dataclass(slots=True)
+class Known:
+    """`deep`: it gave all that it was last asked for, so it probably has more."""
+
+    heard_at_s: float
+    deep: bool = False
+
+
+class Lanes:
+    def __init__(self) -> None:
+        self._first: dict[Lane, Known] = {}  # transactional
+        self._others: dict[Lane, Known] = {}
+        self._owed: dict[tuple[int, int], float] = {}  # to marketing, in deliveries
+
+    def heard(self, lanes: Iterable[Lane], now_s: float) -> None:
+        """These have something to claim."""
+        for lane in lanes:
+            line = self._line(lane)
+            if known := line.get(lane):
+                known.heard_at_s = now_s
+            else:
+                line[lane] = Known(now_s)
+
+    def in_turn(self) -> Iterator[Lane]:
+        """Transactional ones, then the others; at most LANES_A_LOOK of each, so that a round is short however many there are."""
+        return chain(islice(self._first, LANES_A_LOOK), islice(self._others, LANES_A_LOOK))
+
+    def pass_over(self, lanes: Iterable[Lane]) -> None:
+        """No path had room for these: others are looked at first next time."""
+        for lane in lanes:
+            line = self._line(lane)
+            line[lane] = line.pop(lane)
+
+    def __contains__(self, lane: Lane) -> bool:
+        return lane in self._line(lane)
+
+    def deep(self, lane: Lane) -> bool:
+        known = self._line(lane).get(lane)
+        return known is not None and known.deep
+
+    def owed(self, pool_id: int, provider_id: int) -> float:
+        return self._owed.get((pool_id, provider_id), 0.0)
+
+    def claimed(self, bids: Sequence[Bid], claims: Sequence[Claim], asked_at_s: float) -> None:
+        """What the bids that were made then have brought."""
+        gave: dict[Lane, int] = {}
+        for claim in claims:
+            gave[claim.lane] = gave.get(claim.lane, 0) + 1
+        self._count_shares(bids, gave)
+        for bid in bids:
+            self._after(bid, gave.get(bid.lane, 0), asked_at_s)
+
+    def _after(self, bid: Bid, count: int, asked_at_s: float) -> None:
+        line = self._line(bid.lane)
+        known = line.pop(bid.lane, None) or Known(asked_at_s)
+        heard_meanwhile = known.heard_at_s > asked_at_s  # the claim may not have seen its row
+        if count:
+            known.heard_at_s = max(known.heard_at_s, asked_at_s)
+        known.deep = count >= bid.limit
+        if count or heard_meanwhile or (bid.handicap_ms and asked_at_s - known.heard_at_s <= REMEMBERED_S):
+            line[bid.lane] = known
+
+    def _count_shares(self, bids: Sequence[Bid], gave: dict[Lane, int]) -> None:
+        """While notification has more than its part marketing gets its tenth exactly, however few are claimed at a time; a debt does not outlive that."""
+        for pool_id, provider_id in {(bid.pool_id, bid.provider_id) for bid in bids if bid.purpose != Purpose.TRANSACTIONAL}:
+            notification, marketing = (pool_id, provider_id, int(Purpose.NOTIFICATION)), (pool_id, provider_id, int(Purpose.MARKETING))
+            if self.deep(notification) and marketing in self._others:
+                got = gave.get(marketing, 0)
+                self._owed[pool_id, provider_id] = self.owed(pool_id, provider_id) + MARKETING_SHARE * (got + gave.get(notification, 0)) - got
+            else:
+                self._owed.pop((pool_id, provider_id), None)
+
+    def _line(self, lane: Lane) -> dict[Lane, Known]:
+        return self._others if lane[2] else self._first
