@@ -17,6 +17,7 @@ _OUTAGES = ("refused", "busy", "silent", "reset")
 _NO_LIMITS = {
     "connections_per_ip": 0,
     "messages_per_connection": 0,
+    "messages_per_second": 0,
     "messages_per_minute": 0,
     "messages_per_hour": 0,
     "close_at_limit": False,

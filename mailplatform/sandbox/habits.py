@@ -23,6 +23,7 @@ class Habits:
 
     connections_per_ip: int
     messages_per_connection: int
+    messages_per_second: int
     messages_per_minute: int
     messages_per_hour: int
     recipients_per_message: int

@@ -36,13 +36,14 @@ class Rolling:
         self.limit, self.window_s = limit, window_s
         self._times: deque[float] = deque(maxlen=max(1, limit))
 
-    def spend(self, now_s: float) -> bool:
-        """Whether one more fits; it is counted if it does."""
+    def fits(self, now_s: float) -> bool:
+        """Whether one more does."""
+        return not 0 < self.limit == len(self._times) or now_s - self._times[0] >= self.window_s
+
+    def count(self, now_s: float) -> None:
+        """One more."""
         if self.limit > 0:
-            if len(self._times) == self.limit and now_s - self._times[0] < self.window_s:
-                return False
             self._times.append(now_s)
-        return True
 
 
 class _Words(dict[str, str]):
@@ -84,7 +85,7 @@ class Provider:
         self.counts: Counter[str] = Counter()
         self.violations: Counter[str] = Counter()
         self.codes: Counter[str] = Counter()
-        self._rates: dict[str, tuple[Rolling, Rolling]] = {}
+        self._rates: dict[str, tuple[Rolling, ...]] = {}
         self._tries: OrderedDict[Triplet, tuple[int, float]] = OrderedDict()
         self._serial = 0
         # Most answers to what goes well are the same every time: made once.
@@ -209,9 +210,14 @@ class Provider:
         rates = self._rates.get(ip)
         if rates is None:
             habits = self.habits
-            rates = self._rates[ip] = (Rolling(habits.messages_per_minute, 60), Rolling(habits.messages_per_hour, 3600))
+            limits = ((habits.messages_per_second, 1), (habits.messages_per_minute, 60), (habits.messages_per_hour, 3600))
+            rates = self._rates[ip] = tuple(Rolling(limit, window_s) for limit, window_s in limits)
         now_s = self.clock()
-        return all(rate.spend(now_s) for rate in rates)
+        if not all(rate.fits(now_s) for rate in rates):
+            return False
+        for rate in rates:
+            rate.count(now_s)
+        return True
 
     def _not_here(self, rcpt: str) -> bool:
         return self.habits.unknown_share > 0 and share(rcpt.lower()) < self.habits.unknown_share
