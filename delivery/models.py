@@ -51,6 +51,7 @@ class Body(models.Model):
     body_hash = models.BinaryField(help_text="SHA-256 of the body canonicalised as relaxed (RFC 6376 §3.4.4): DKIM's bh=.")
     needs_8bit = models.BooleanField(default=False)
     needs_smtputf8 = models.BooleanField(default=False)
+    wire_ready = models.BooleanField(db_default=False, default=False, help_text="The body goes out as it is: CR LF line ends only, no line begins with a dot.")
 
 
 class DeliveryState(models.TextChoices):

@@ -206,7 +206,7 @@ class Worker:
         before = session.sent
         reused = before > 0
         size = len(head) + len(body)
-        envelope = Envelope(hands.return_path(claim.id), claim.recipient, size, job.body.needs_8bit, job.body.needs_smtputf8)
+        envelope = Envelope(hands.return_path(claim.id), claim.recipient, size, job.body.needs_8bit, job.body.needs_smtputf8, job.body.wire_ready)
         spent = await self._turn()
         if spent is None or not (hands.lease.valid() and session.usable and self.path.willing(time.monotonic())):
             self._not_sent(job, spent)

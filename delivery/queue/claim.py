@@ -62,7 +62,7 @@ LANES_WITH_WORK = """
     SELECT pool_id, provider_id, purpose FROM lane WHERE pool_id = ANY (%s)
 """
 BODIES = """
-    SELECT id, mime, head_length, body_hash, needs_8bit, needs_smtputf8
+    SELECT id, mime, head_length, body_hash, needs_8bit, needs_smtputf8, wire_ready
       FROM delivery_body
      WHERE id = ANY (%(ids)s) AND id BETWEEN %(first)s AND %(last)s
 """
@@ -132,6 +132,7 @@ class StoredBody(NamedTuple):
     body_hash: bytes
     needs_8bit: bool
     needs_smtputf8: bool
+    wire_ready: bool = False
 
 
 async def claim(connection: AsyncConnection[Any], engine_id: int, bids: Sequence[Bid], now: datetime) -> list[Claim]:

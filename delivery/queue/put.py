@@ -24,7 +24,9 @@ KNOWN_DOMAINS = """
 """
 
 Columns = dict[str, str]
-BODY: Columns = {"id": "uuid", "mime": "bytea", "head_length": "int4", "body_hash": "bytea", "needs_8bit": "bool", "needs_smtputf8": "bool"}
+BODY: Columns = {
+    "id": "uuid", "mime": "bytea", "head_length": "int4", "body_hash": "bytea", "needs_8bit": "bool", "needs_smtputf8": "bool", "wire_ready": "bool",
+}  # fmt: skip
 MESSAGE: Columns = {
     "id": "uuid", "tenant_id": "int8", "stream_id": "int8", "pool_id": "int8", "purpose": "int2", "body_id": "uuid", "domain_id": "int8",
     "sender": "text", "subject": "text", "recipients": "int4", "size_bytes": "int4", "tags": "text[]", "metadata": "jsonb", "fingerprint": "int8",
@@ -47,6 +49,7 @@ class NewBody:
     body_hash: bytes
     needs_8bit: bool = False
     needs_smtputf8: bool = False
+    wire_ready: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,7 @@ def put(cursor: Cursor, messages: Sequence[NewMessage]) -> Placed:
 
 def _store_history(cursor: Cursor, messages: Sequence[NewMessage]) -> None:
     bodies = {message.body.id: message.body for message in messages}.values()
-    _copy(cursor, "delivery_body", BODY, ((b.id, b.mime, b.head_length, b.body_hash, b.needs_8bit, b.needs_smtputf8) for b in bodies))
+    _copy(cursor, "delivery_body", BODY, ((b.id, b.mime, b.head_length, b.body_hash, b.needs_8bit, b.needs_smtputf8, b.wire_ready) for b in bodies))
     _copy(cursor, "delivery_message", MESSAGE, map(_message_row, messages))
     _copy(cursor, "delivery_delivery", DELIVERY, (_delivery_row(m, d) for m in messages for d in m.deliveries))
 

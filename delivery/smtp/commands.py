@@ -52,8 +52,10 @@ def commands_for(envelope: Envelope, features: Features) -> Commands | Phase:
     )
 
 
-def stuffed(head: bytes, body: bytes) -> bytes:
-    """The message as it travels: dots doubled (RFC 5321 §4.5.2), ending in a line end, the final dot behind it."""
+def stuffed(head: bytes, body: bytes, ready: bool = False) -> bytes:
+    """The message as it travels: dots doubled (RFC 5321 §4.5.2), ending in a line end, the final dot behind it. `ready`: of the body that is known."""
+    if ready and b"\r\n." not in head and head[:1] != b".":
+        return b"".join((head, body, DOT))
     message = head + body
     if b"\r\n." in message:
         message = message.replace(b"\r\n.", b"\r\n..")
@@ -63,9 +65,9 @@ def stuffed(head: bytes, body: bytes) -> bytes:
     return message + end + DOT
 
 
-def has_bare_line_ends(head: bytes, body: bytes) -> bool:
+def has_bare_line_ends(*parts: bytes) -> bool:
     """A CR or LF on its own: forbidden (RFC 5321 §2.3.8), and with it one message can smuggle another past lenient peers."""
-    for part in (head, body):
+    for part in parts:
         pairs = part.count(b"\r\n")
         if part.count(b"\n") != pairs or part.count(b"\r") != pairs:
             return True

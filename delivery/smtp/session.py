@@ -109,7 +109,7 @@ class Session:
         if self._channel.ended:
             return message.close(Phase.MAIL, self._channel.failure or Failure.CUT)
         commands = commands_for(envelope, self.features)
-        unsupported = commands if isinstance(commands, Phase) else Phase.BODY if has_bare_line_ends(head, body) else None
+        unsupported = commands if isinstance(commands, Phase) else Phase.BODY if has_bare_line_ends(head, *(() if envelope.wire_ready else (body,))) else None
         if unsupported:
             if announced:
                 self.abort()
@@ -119,7 +119,7 @@ class Session:
         self.sent += announced is None
         try:
             ended = await (self._opened(message, announced.asked) if announced else self._open_transaction(message, commands))
-            return ended or await self._transfer(message, stuffed(head, body), before_dot, following)
+            return ended or await self._transfer(message, stuffed(head, body, envelope.wire_ready), before_dot, following)
         except BaseException:
             self.abort()
             raise

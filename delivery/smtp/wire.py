@@ -68,13 +68,17 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """One recipient's envelope. `size` counts the octets that travel, `eightbit` and `smtputf8` say what the message needs."""
+    """One recipient's envelope. `size` counts the octets that travel, `eightbit` and `smtputf8` say what the message needs.
+
+    `wire_ready`: its body was looked through when it was composed: CR LF line ends only, the last one there, no line that begins with a dot.
+    """
 
     mail_from: str
     recipient: str
     size: int
     eightbit: bool
     smtputf8: bool
+    wire_ready: bool = False
 
 
 @dataclass(frozen=True, slots=True)

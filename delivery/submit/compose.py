@@ -20,13 +20,14 @@ CRLF = "\r\n"
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """A complete message; `body_hash` is what its signatures will carry (bh=)."""
+    """A complete message; `body_hash` is what its signatures will carry (bh=); `wire_ready`: its body goes out as it is, no line begins with a dot."""
 
     mime: bytes
     head_length: int
     body_hash: bytes
     needs_8bit: bool
     needs_smtputf8: bool
+    wire_ready: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,8 @@ def compose(submission: Submission, message_id: UUID, at: datetime) -> Composed:
 
 
 def _composed(head: bytes, body: bytes) -> Composed:
-    return Composed(head + b"\r\n" + body, len(head), body_hash(body), not body.isascii(), not head.isascii())
+    mime = head + b"\r\n" + body  # whose line ends are CRLF, by composing or by raw.read
+    return Composed(mime, len(head), body_hash(body), not body.isascii(), not head.isascii(), b"\n." not in body and not body.startswith(b"."))
 
 
 def _head(submission: Submission, message_id: UUID, at: datetime) -> str:

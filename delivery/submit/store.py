@@ -44,7 +44,7 @@ def rows_of(ready: Ready, facts: TenantFacts, suppressed: Suppressions, submitte
         stream_id=stream.id,
         pool_id=stream.pool_id,
         purpose=stream.purpose,
-        body=NewBody(ready.id, composed.mime, composed.head_length, composed.body_hash, composed.needs_8bit, composed.needs_smtputf8),
+        body=NewBody(ready.id, composed.mime, composed.head_length, composed.body_hash, composed.needs_8bit, composed.needs_smtputf8, composed.wire_ready),
         domain_id=facts.domains[submission.sender.domain],
         sender=_shown(submission),
         subject=submission.subject,

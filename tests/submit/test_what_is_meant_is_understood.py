@@ -2,6 +2,7 @@
 
 import base64
 from datetime import UTC, datetime, timedelta, timezone
+from email.policy import default
 from typing import Any
 from uuid import UUID
 
@@ -137,6 +138,14 @@ def test_any_bytes_are_a_raw_message_or_a_problem(data: bytes) -> None:
         assert found.sender.addr.encode() in data.lower() or not found.sender.addr.isascii() or found.sender.local.encode() in data
     else:
         assert {each.field for each in found} <= {"raw", "to"}
+
+
+@given(st.from_regex(r"([A-Za-z!#'*+/^_{|}~-]{1,8} ){0,3}(<[a-z+=?.]{1,9}@[a-z.-]{1,9}>|[a-z=?.]{1,9}@[a-z.-]{1,9})", fullmatch=True))
+def test_a_plain_mailbox_in_a_raw_message_is_read_as_the_standard_library_reads_it(written: str) -> None:
+    found = raw(f"From: {written}\r\nTo: a@x.example\r\n\r\nhello\r\n".encode())
+    if isinstance(found, Submission):
+        (expected,) = default.header_factory("from", written).addresses
+        assert (found.sender.addr, found.sender.name) == (f"{expected.username}@{expected.domain}", expected.display_name)
 
 
 def test_copies_of_one_campaign_have_one_fingerprint() -> None:
