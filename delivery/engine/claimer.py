@@ -23,7 +23,7 @@ from delivery.engine.outbox import Job, Site
 from delivery.engine.sites import Sites
 from delivery.engine.world import World
 from delivery.queue import claim as queue
-from delivery.queue.wake import CHANNEL, EVERYWHERE, SORTING, Lane, lanes_of
+from delivery.queue.wake import BLOCKED, CHANNEL, EVERYWHERE, SORTING, Lane, lanes_of
 from pools.purposes import Purpose
 
 POLL_S = 0.1
@@ -47,6 +47,7 @@ class Claimer:
         self._send = send
         self._chooser: Chooser | None = None
         self.on_unsorted: Callable[[], None] = lambda: None
+        self.on_blocked: Callable[[], None] = lambda: None
         self._lanes = Lanes()
         self._serving: tuple[World | None, Collection[int]] = None, ()
         self._bodies: OrderedDict[UUID, queue.StoredBody] = OrderedDict()
@@ -89,6 +90,8 @@ class Claimer:
         words = payload.split(",")
         if SORTING in words:
             self.on_unsorted()
+        if BLOCKED in words:
+            self.on_blocked()
         if EVERYWHERE in words:
             self._look_at = min(self._look_at, self._looked_at + LOOK_AGAIN_S)
         self.work_in(lanes_of(words))

@@ -1,16 +1,18 @@
 """Connections: an engine's outboxes and the workers that serve them.
 
 Owns: which connections exist. Promises: never more at a path than its slots allow; a worker more while more waits than the connections
-there are can take soon; an idle one is closed when another site of the same path needs its slot.
+there are can take soon; an idle one is closed when another site of the same path needs its slot; behind a path that fails, hangs or is
+closed nothing waits.
 """
 
 import time
 
 from delivery.engine.hands import Hands
-from delivery.engine.outbox import Job, Outbox, Site
+from delivery.engine.outbox import WAITING_A_CONNECTION, Job, Outbox, Site
 from delivery.engine.path import Path
 from delivery.engine.worker import Worker
 
+SLOW_CONNECT_S = 2.0  # after so long without any connection nothing more is given to a path, and what waits there goes along others
 
 class Connections:
     def __init__(self, hands: Hands) -> None:
@@ -42,6 +44,23 @@ class Connections:
                 outbox.close_one_idle()
             if len(outbox) and (not outbox.workers or outbox.stands_still(now_s)):
                 self.grow(outbox)
+            if now_s - outbox.reaching_since_s > SLOW_CONNECT_S and not self._works(outbox.path):
+                outbox.path.hangs(now_s)
+            if len(outbox) and outbox.path.gives_up(now_s):
+                self.relieve(outbox)
+
+    def _works(self, path: Path) -> bool:
+        """Whether any connection of this path stands."""
+        return any(one.workers > one.connecting for one in self._outboxes.values() if one.path is path)
+
+    def relieve(self, outbox: Outbox, others: int = 0) -> None:
+        """Its path met trouble: what waits there, beyond what its `others`, working connections, take soon, goes back for other paths."""
+        path = outbox.path
+        if path.gives_up(time.monotonic()):
+            jobs = [job for one in self._outboxes.values() if one.path is path for job in one.drain()]
+        else:
+            jobs = outbox.excess(WAITING_A_CONNECTION * others)
+        self._hands.give_back(jobs, elsewhere=True)
 
     def unbegun(self) -> list[Job]:
         """Empty every outbox and let idle connections go; what was not begun."""
@@ -65,7 +84,7 @@ class Connections:
                 return
             outbox.workers += 1
             outbox.moved_at_s = time.monotonic()
-            self._hands.run(Worker(self._hands, outbox, self.grow, self.ended).run())
+            self._hands.run(Worker(self._hands, outbox, self.grow, self.ended, self.relieve).run())
 
     def _free_a_slot(self, path: Path, wanting: Outbox) -> None:
         for outbox in self._outboxes.values():

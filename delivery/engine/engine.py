@@ -61,6 +61,7 @@ class Engine:
         self._sites.on_expired = lambda domain: hands.run(self._sorter.refresh(domain))
         self._sorter.on_work = self._claimer.work_in
         self._claimer.on_unsorted = self._sorter.wake
+        self._claimer.on_blocked = lambda: hands.run(hands.canaries.look_again())
         self._leaving: dict[int, float] = {}  # since when each IP is being let go
         self._ended = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -197,4 +198,5 @@ class Engine:
         former = getattr(self._hands, "world", None)
         world = await self._hands.in_database(load_world, self._hands.id, self._node, former)
         self._hands.look(world)
+        await self._hands.canaries.look()
         self._sites.look(world)

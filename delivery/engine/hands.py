@@ -17,6 +17,7 @@ import structlog
 from psycopg import Connection, Error
 
 from delivery.engine.budget import Budget
+from delivery.engine.canaries import Canaries
 from delivery.engine.database import Database
 from delivery.engine.journal import Journal
 from delivery.engine.lease import Lease
@@ -29,9 +30,12 @@ from delivery.engine.setup import Setup
 from delivery.engine.signing import Signing
 from delivery.engine.standing import shared, stand
 from delivery.engine.world import World
+from delivery.queue import blocks
+from delivery.queue.blocks import Aside
 from delivery.queue.claim import Claim
 from delivery.queue.record import give_back_unbegun
 from delivery.queue.settled import Settled
+from delivery.queue.wake import notify
 from delivery.sign.dkim import Signer
 from delivery.sign.keyring import Keyring
 from delivery.sign.returnpath import return_path
@@ -42,6 +46,7 @@ from pools.outcomes import Outcome
 from pools.routes import is_address
 
 CONNECTING_AT_ONCE = 12  # a TLS handshake takes 1.5 ms of the loop: more at once would hold it up
+GATHER_S = 0.01
 log = structlog.get_logger(__name__)
 
 
@@ -69,6 +74,10 @@ class Hands:
         self.connecting = asyncio.Semaphore(CONNECTING_AT_ONCE)
         self._keyring = Keyring()
         self._budget = Budget()
+        self._aside: list[Aside] = []
+        self.canaries = Canaries(
+            self.in_database, self.run, self.set_aside, self.act, self.in_hand, lambda: self.paths, lambda pool_id: self.world.pools.get(pool_id, {})
+        )
         self._tasks: set[asyncio.Task[None]] = set()
         self._since: dict[int, float] = {}  # since when each IP is owned
         self.signing = Signing()
@@ -192,16 +201,39 @@ class Hands:
                 del self._recording[delivery]
         self.journal.recorded([settled.attempt.id for settled in batch])
 
-    def give_back(self, jobs: Iterable[Job]) -> None:
-        """Not begun, or stopped before the dot: they go back as they came."""
-        ids = []
+    def give_back(self, jobs: Iterable[Job], elsewhere: bool = False) -> None:
+        """Not begun, or stopped before the dot: they go back as they came. `elsewhere`: for other paths, which are told."""
+        ids, lanes = [], set()
         for job in jobs:
             if self.in_hand.get(job.id) is job.claim:
                 job.path.in_hand -= 1
                 ids.append(job.id)
-        self.put_back(ids)
+                lanes.add((job.claim.pool_id, job.claim.provider_id))
+        self.put_back(ids, lanes if elsewhere else ())
 
-    def put_back(self, ids: Sequence[UUID]) -> None:
+    def set_aside(self, aside: Sequence[Aside]) -> None:
+        """They wait, are held, or go along other paths: their campaign is blocked. A few milliseconds' worth goes in one transaction."""
+        for one in aside:
+            self.in_hand.pop(one.id, None)
+            self._returning.add(one.id)
+        self._aside += aside
+        if len(self._aside) == len(aside):
+            self.run(self._move_aside())
+
+    async def _move_aside(self) -> None:
+        await asyncio.sleep(GATHER_S)
+        batch, self._aside = self._aside, []
+        remaining = batch
+        while remaining and not self.lease.lost:
+            try:
+                await self.in_database(_set_aside, self.id, remaining)
+                break
+            except Error:
+                await asyncio.sleep(0.1)
+                remaining = [one for one in remaining if one.id not in self.in_hand]
+        self._returning.difference_update(one.id for one in batch)
+
+    def put_back(self, ids: Sequence[UUID], wake: Collection[tuple[int, int]] = ()) -> None:
         """They leave the hands at once: this engine may well be the next to claim them, before it hears that they are back."""
         if not ids:
             return
@@ -209,13 +241,13 @@ class Hands:
             self.in_hand.pop(delivery, None)
         self.journal.forget(ids)
         self._returning.update(ids)
-        self.run(self._put_back(list(ids)))
+        self.run(self._put_back(list(ids), wake))
 
-    async def _put_back(self, ids: list[UUID]) -> None:
+    async def _put_back(self, ids: list[UUID], wake: Collection[tuple[int, int]]) -> None:
         remaining = ids
         while remaining and not self.lease.lost:
             try:
-                await self.in_database(_put_back, self.id, remaining)
+                await self.in_database(_put_back, self.id, remaining, wake)
                 break
             except Error:
                 await asyncio.sleep(0.1)
@@ -256,9 +288,16 @@ class Hands:
         self.signing.close()
 
 
-def _put_back(connection: Connection, engine_id: int, ids: Sequence[UUID]) -> None:
+def _put_back(connection: Connection, engine_id: int, ids: Sequence[UUID], wake: Collection[tuple[int, int]]) -> None:
     with connection.transaction(), connection.cursor() as cursor:
         give_back_unbegun(cursor, engine_id, ids)
+    if wake:
+        notify(connection, wake)
+
+
+def _set_aside(connection: Connection, engine_id: int, aside: Sequence[Aside]) -> None:
+    if lanes := blocks.set_aside(connection, engine_id, aside):
+        notify(connection, lanes)
 
 
 def _load_keys(connection: Connection, keyring: Keyring, domain_id: int) -> tuple[Signer, ...]:

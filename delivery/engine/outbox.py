@@ -70,6 +70,7 @@ class Outbox:
     workers: int = 0
     connecting: int = 0  # of the workers, those without a session yet
     moved_at_s: float = 0.0  # when a job was last taken, or a connection opened for those that wait
+    reaching_since_s: float = float("inf")  # when a connection that is being made was begun
     _heap: list[tuple[int, float, int, Job]] = field(default_factory=list)
     _idle: list[asyncio.Future[Job | None]] = field(default_factory=list)
     _order: "count[int]" = field(default_factory=count)
@@ -133,6 +134,13 @@ class Outbox:
                 waiting.set_result(None)
                 return True
         return False
+
+    def excess(self, keep: int) -> list[Job]:
+        """What is not begun, but for the first `keep`."""
+        kept = sorted(self._heap)[:keep]
+        jobs = [entry[3] for entry in sorted(self._heap)[keep:]]
+        self._heap[:] = kept
+        return jobs
 
     def drain(self) -> list[Job]:
         """Everything not begun."""

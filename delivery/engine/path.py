@@ -73,6 +73,9 @@ class Path:
     moved_at_s: float = 0.0  # when something was last settled, or dealt to it while it had nothing
     sent_per_s: float = FIRST_RATE_PER_S
     changed: bool = False
+    last_campaign: int = 0  # whose message was accepted last
+    last_passed_s: float = float("-inf")
+    others_passed_s: float = float("-inf")  # when one of another campaign than the last was accepted
     told: Told = field(default_factory=Told)
     line: Lock = field(default_factory=Lock)  # who waits for its next turn
     _connects: dict[Hashable, Gcra] = field(default_factory=dict)
@@ -91,7 +94,7 @@ class Path:
     def open(self, now_s: float) -> bool:
         """Whether it takes deliveries at all."""
         probing = now_s >= self.probe_at_s and self.in_hand == 0
-        return self.willing(now_s) and (self.circuit_failures < CIRCUIT_OPENS_AT or probing)
+        return self.willing(now_s) and (not self.circuit_failures or probing)
 
     def willing(self, now_s: float) -> bool:
         """Nobody has closed it: what is in hand may go."""
@@ -99,8 +102,8 @@ class Path:
 
     @property
     def probing(self) -> bool:
-        """Its circuit is open: what it takes now is a probe."""
-        return self.circuit_failures >= CIRCUIT_OPENS_AT
+        """It failed to connect, or hangs: one delivery at a time, until one gets through."""
+        return self.circuit_failures > 0
 
     def score(self) -> float:
         """0 to 100: what is left after its points, and after what of its connections is in use."""
@@ -115,7 +118,7 @@ class Path:
         self.wanted_at_s = now_s
         if not self.open(now_s):
             return 0, 0
-        if self.circuit_failures >= CIRCUIT_OPENS_AT:
+        if self.probing:
             return 1, 1
         spacing_s = max([rate.rate.spacing_s for rate in self.rates], default=0.0)
         ahead = claim_ahead(self.limits.connections, self.sent_per_s, self.mood.answer_now_s(now_s), spacing_s, self.points.lost)
@@ -218,11 +221,30 @@ class Path:
             self._window_start_s, self._window_sent = now_s, 0
 
     def connect_failed(self, now_s: float, why: str) -> None:
-        """Two in a row open the circuit; one delivery probes it, after 1 s at first and 5 min at last."""
+        """One delivery probes it from now on: at once after the first failure; the second opens the circuit, for 1 s at first and 5 min at last."""
         self.circuit_failures += 1
-        doublings = max(0, self.circuit_failures - CIRCUIT_OPENS_AT)
-        self.probe_at_s = now_s + min(LAST_PROBE_S, FIRST_PROBE_S * 2 ** min(doublings, 20))
+        doublings = self.circuit_failures - CIRCUIT_OPENS_AT
+        self.probe_at_s = now_s + (min(LAST_PROBE_S, FIRST_PROBE_S * 2 ** min(doublings, 20)) if doublings >= 0 else 0.0)
         self.closed_why, self.changed = why, True
+
+    def hangs(self, now_s: float) -> None:
+        """A connection takes long, and there is no other: what it has begun may yet succeed, nothing more is given to it meanwhile."""
+        if not self.circuit_failures:
+            self.circuit_failures, self.probe_at_s, self.closed_why = 1, now_s, "connecting takes long"
+
+    def passed(self, fingerprint: int, now_s: float) -> None:
+        """A message of this campaign was accepted."""
+        if fingerprint != self.last_campaign:
+            self.others_passed_s, self.last_campaign = self.last_passed_s, fingerprint
+        self.last_passed_s = now_s
+
+    def others_passed_at_s(self, fingerprint: int) -> float:
+        """When a message of another campaign was last accepted."""
+        return self.others_passed_s if fingerprint == self.last_campaign else self.last_passed_s
+
+    def gives_up(self, now_s: float) -> bool:
+        """What waits for it should go along others: it is closed, but for the one delivery that probes it."""
+        return not self.open(now_s) and (self.in_hand > 1 or not self.willing(now_s))
 
     def act(self, action: PathAction, rule: str, now_s: float, wall_s: float, why: str) -> None:
         """A response rule's word about this path. What a rule says of a recipient, tenant or signing domain is not the path's."""

@@ -32,6 +32,7 @@ from pools.outcomes import Fault, Outcome, Reason, Verdict
 
 IDLE_S = 10.0
 LONGEST_RATE_WAIT_S = 0.25  # a limit may rise, a slow answer may come, or the engine may stop meanwhile
+NOT_THE_PATHS = (Failure.DNS, Failure.ADDRESS_REFUSED)
 ANSWER_LOST = Outcome(Verdict.UNKNOWN, Reason.NETWORK_ANSWER_LOST, Fault.INFRASTRUCTURE)
 log = structlog.get_logger(__name__)
 
@@ -39,9 +40,12 @@ log = structlog.get_logger(__name__)
 class Worker:
     """Runs until its outbox has been empty for IDLE_S, the path closes or the engine stops."""
 
-    def __init__(self, hands: Hands, outbox: Outbox, on_connected: Callable[[Outbox], None], on_ended: Callable[[Outbox], None]) -> None:
+    def __init__(
+        self, hands: Hands, outbox: Outbox, on_connected: Callable[[Outbox], None], on_ended: Callable[[Outbox], None],
+        on_trouble: Callable[[Outbox, int], None],
+    ) -> None:  # fmt: skip
         self.hands, self.outbox, self.path = hands, outbox, outbox.path
-        self._on_connected, self._on_ended = on_connected, on_ended
+        self._on_connected, self._on_ended, self._on_trouble = on_connected, on_ended, on_trouble
         self.session: Session | None = None
         outbox.connecting += 1
         self._connecting = True
@@ -92,15 +96,23 @@ class Worker:
             self._connecting = False
             self.outbox.connecting -= 1
 
+    @property
+    def _others(self) -> int:
+        """Connections of this outbox that work, besides this one."""
+        return self.outbox.workers - self.outbox.connecting - (not self._connecting)
+
     def _idle_s(self) -> float:
         return min(IDLE_S, self.path.profile.idle_timeout_s / 2)
 
     async def _handle(self, job: Job) -> None:
-        if not self.path.open(time.monotonic()) and self.path.in_hand > 1:
-            self.hands.give_back([job])
+        if self.path.gives_up(time.monotonic()):
+            self.hands.give_back([job], elsewhere=True)
+            self._on_trouble(self.outbox, self._others)
             return
         if self.hands.stopping or not self.hands.lease.valid():
             self.hands.give_back([job])
+            return
+        if self.hands.canaries.live and not await self.hands.canaries.may_go(job):
             return
         if not await self._have_session(job):
             return
@@ -160,6 +172,7 @@ class Worker:
             async with self.hands.connecting:
                 if meter is None or meter.allows(time.monotonic()):
                     number = meter.spend(time.monotonic(), waited=True) if meter else 0
+                    self.outbox.reaching_since_s = min(self.outbox.reaching_since_s, time.monotonic())
                     try:
                         return await self.hands.reach.session(self.path, self.outbox.site)
                     except ConnectFailure as failure:
@@ -167,6 +180,7 @@ class Worker:
                             self._free_at_s = time.monotonic() + LINGER_S
                         raise
                     finally:
+                        self.outbox.reaching_since_s = float("inf")
                         if meter:
                             meter.answered(number, time.monotonic())
         return None
@@ -174,11 +188,10 @@ class Worker:
     def _no_session(self, job: Job, failure: ConnectFailure) -> None:
         outcome = classify_connect(failure, job.provider_key, self.hands.world.rulebook)
         now = time.monotonic()
-        if failure.reply is None and not is_broken_tls(failure):  # broken TLS is the host's and is remembered there: no circuit of this path's
+        # Broken TLS, a name without an address: the host's, whoever asks. What other connections do well is no fault of the path's.
+        if not self._others and failure.failure not in NOT_THE_PATHS and not is_broken_tls(failure):
             self.path.connect_failed(now, str(failure))
         self._finish(job, outcome, failure.phase, failure.reply, str(failure.detail or failure), {"connect": self._connect_ms}, failure=failure)
-        if not self.path.open(now):
-            self.hands.give_back(self.outbox.drain())
 
     async def _hang_up(self) -> None:
         session, self.session = self.session, None
@@ -223,7 +236,10 @@ class Worker:
             return
         outcome = classify_transcript(transcript, job.provider_key, hands.world.rulebook)
         timings = {**({} if reused else {"connect": self._connect_ms}), **transcript.timings_ms}
-        self.path.sent(time.monotonic())
+        if transcript.failure in (Failure.CUT, Failure.TIMEOUT) and not (reused or self._dot_written or self._others):
+            self.path.connect_failed(time.monotonic(), _broke(transcript, session))
+        else:
+            self.path.sent(time.monotonic())
         said = transcript.reply
         if transcript.failure and said and said.code < 400:  # the last word before it broke says nothing of what became of the message
             said = None
@@ -271,8 +287,14 @@ class Worker:
         if failure and is_broken_tls(failure):
             settled = wait_for_tls(settled, claim, failure, now)
         hands.settled(job, settled)
-        if outcome.action:
+        if outcome.verdict is Verdict.DELIVERED:
+            self.path.passed(claim.fingerprint, time.monotonic())
+            if not hands.canaries.live:
+                return
+        if not hands.canaries.heard(job, outcome, attempt) and outcome.action:
             hands.act(self.path, outcome, attempt.reply)
+        if outcome.verdict is Verdict.REROUTED:
+            self._on_trouble(self.outbox, self._others)
 
     def _surprise(self, job: Job) -> None:
         """A bug of ours: temporary for the mail, loud for us (it has been logged). What the provider said of the message stands all the same."""

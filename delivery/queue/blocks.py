@@ -15,6 +15,7 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from delivery.queue import columns
+from delivery.queue.wake import Lane
 from mailplatform.shell.ids import time_ordered_id
 
 CANARIES = 3
@@ -24,7 +25,8 @@ WARNING = 1  # mailplatform.shell.models.Severity
 NOTICE = "campaign_held"
 
 LIVE = """
-    SELECT id, provider_id, fingerprint, state, round, canaries, sentence, evidence, extract(epoch FROM expires_at - platform_now())::float8 AS left_s
+    SELECT id, provider_id, fingerprint, state, round, canaries, sentence, evidence, extract(epoch FROM expires_at - platform_now())::float8 AS left_s,
+           extract(epoch FROM platform_now() - started_at)::float8 AS age_s
       FROM delivery_campaignblock
      WHERE expires_at > platform_now()
 """
@@ -116,6 +118,7 @@ class BlockRow:
     sentence: str
     evidence: dict[str, Any]
     left_s: float
+    age_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,7 @@ class Aside:
     """A claimed delivery that does not go now: it is held, waits, or goes along another path than `avoid`."""
 
     id: UUID
-    lane: tuple[int, int]
+    lane: Lane
     why: str = ""
     scope: str = ""
     wait_s: float = 0.0
@@ -154,7 +157,7 @@ def take_canary(connection: Connection, block_id: int) -> bool:
 
 
 def hear(connection: Connection, block_id: int, kind: str, found: dict[str, Any], decide: Callable[[dict[str, Any]], str]) -> str:
-    """Add to the evidence (`blocked` or `canaries`) and see what it says. Returns the state when it has changed, else ''."""
+    """Add to the evidence (`blocked`, `canaries` or `passes`) and see what it says. Returns the state when it has changed, else ''."""
     with connection.transaction(), connection.cursor() as cursor:
         row = cursor.execute(LOCK, [block_id]).fetchone()
         if row is None:
@@ -165,7 +168,9 @@ def hear(connection: Connection, block_id: int, kind: str, found: dict[str, Any]
         if decided == state:
             cursor.execute(KEEP, [Jsonb(evidence), block_id])
             return ""
-        said = sentence if decided == "ip" else f"campaign {block_id} is refused at {provider} for its content, on every path tried: {found['reply']}"[:260]
+        said = sentence
+        if decided == "content":
+            said = f"campaign {block_id} is refused at {provider} for its content, on every path tried: {evidence['canaries'][-1]['reply']}"[:260]
         lives_s = LIVES_S[decided]
         cursor.execute(DECIDE, {"id": block_id, "state": decided, "sentence": said, "evidence": Jsonb(evidence), "lives_s": lives_s})
         if decided == "ip":
@@ -180,7 +185,7 @@ def hear(connection: Connection, block_id: int, kind: str, found: dict[str, Any]
         return str(decided)
 
 
-def set_aside(connection: Connection, engine_id: int, aside: Sequence[Aside]) -> frozenset[tuple[int, int]]:
+def set_aside(connection: Connection, engine_id: int, aside: Sequence[Aside]) -> frozenset[Lane]:
     """Out of this engine's hands. Returns the lanes that got some back."""
     elsewhere = [one for one in aside if not one.why]
     waiting = [one for one in aside if one.why]

@@ -15,6 +15,7 @@ CHANNEL = "mailplatform_ready"
 COALESCE_S = 0.005
 LANES_A_PAYLOAD = 180  # NOTIFY's payload is at most 8,000 bytes; beyond this engines look for themselves
 SORTING, EVERYWHERE = "sort", "*"
+BLOCKED = "block"  # a campaign is blocked, or known to be no longer (queue.blocks)
 
 Lane = tuple[int, int, int]  # pool, provider, purpose
 

@@ -67,7 +67,7 @@ class Bench:
     def start(self) -> asyncio.Task[None]:
         self.path.slots.take(time.monotonic())
         self.outbox.workers += 1
-        return asyncio.create_task(Worker(self.hands, self.outbox, lambda _: None, lambda _: None).run())
+        return asyncio.create_task(Worker(self.hands, self.outbox, lambda _: None, lambda _: None, lambda *_: None).run())
 
     @property
     def settled(self) -> list[Settled]:
