@@ -98,5 +98,5 @@ def test_one_sent_elsewhere_avoids_what_is_blocked() -> None:
     with engine(house) as number, connect() as raw:
         (one,) = claimed(house, provider.id, number)
         lanes = set_aside(raw, number, [Aside(one.id, one.lane, avoid=(5, 6))])
-    assert lanes == {(house.pool.id, provider.id)}
+    assert lanes == {(house.pool.id, provider.id, 0)}
     assert rows("SELECT avoid_ip_ids, attempts, tries FROM delivery_ready") == [([5, 6], 0, 0)]

@@ -7,7 +7,7 @@ ROOMY = "ALTER TABLE delivery_transactionalpace SET (fillfactor = 50)"
 
 
 class Migration(migrations.Migration):
-    dependencies = [('delivery', '0004_campaign_blocks')]
+    dependencies = [('delivery', '0005_bodies_ready_for_the_wire')]
 
     operations = [
         migrations.CreateModel(
