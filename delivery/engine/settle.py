@@ -25,6 +25,7 @@ class Room:
 
     other_paths: int
     budget_left: bool
+    new_there: bool = False  # nothing of this path was ever accepted there, as far as its owner remembers
 
 
 def settle(claim: Claim, attempt: AttemptRow, outcome: Outcome, room: Room, now: datetime, jitter: float) -> Settled:
@@ -37,7 +38,7 @@ def settle(claim: Claim, attempt: AttemptRow, outcome: Outcome, room: Room, now:
         return _with(claim, attempt, hold=f"tried {claim.tries + 1} times without a final answer")
     if outcome.verdict == Verdict.REROUTED and may_reroute(claim, room):
         return replace(_with(claim, attempt), reroute=True, avoid_ip_ids=(*claim.avoid_ip_ids, attempt.ip_id))
-    return _again(claim, attempt, outcome, now, jitter)
+    return _again(claim, attempt, outcome, room, now, jitter)
 
 
 def may_reroute(claim: Claim, room: Room) -> bool:
@@ -45,7 +46,7 @@ def may_reroute(claim: Claim, room: Room) -> bool:
     return room.other_paths > 0 and room.budget_left and len(claim.avoid_ip_ids) + 1 < PATHS_IN_A_ROW
 
 
-def _again(claim: Claim, attempt: AttemptRow, outcome: Outcome, now: datetime, jitter: float) -> Settled:
+def _again(claim: Claim, attempt: AttemptRow, outcome: Outcome, room: Room, now: datetime, jitter: float) -> Settled:
     attempts = claim.attempts + 1
     policy, asked_s = POLICIES[claim.own_purpose], wait_asked_s(attempt.reply) or 0
     greylisted = outcome.reason == Reason.SOFT_GREYLIST
@@ -54,8 +55,17 @@ def _again(claim: Claim, attempt: AttemptRow, outcome: Outcome, now: datetime, j
         attempt = replace(attempt, verdict=Verdict.DEFERRED, fault=_fault_at_last(claim, attempt))
     if due_at is None:
         return replace(_end(claim, attempt, "expired"), attempts=attempts)
-    sticky = attempt.ip_id if greylisted else None
+    sticky = attempt.ip_id if greylisted or (room.new_there and _may_be_greylisting(attempt)) else None
     return replace(_with(claim, attempt), attempts=attempts, due_at=due_at, sticky_ip_id=sticky)
+
+
+def _may_be_greylisting(attempt: AttemptRow) -> bool:
+    """A bare 450 or 451 at first contact, which no rule knows (RFC 6647 §2: a server need not say that it is greylisting).
+
+    The same path comes back, which is what greylisting waits for and hurts nothing else; when is left to the purpose's schedule, for
+    five minutes would be long for a password if it was only a busy server.
+    """
+    return attempt.code in (450, 451) and not attempt.rule and attempt.phase in ("mail", "rcpt", "data")
 
 
 def _fault_at_last(claim: Claim, attempt: AttemptRow) -> str:

@@ -282,7 +282,7 @@ class Worker:
             timings=timings,
             why=job.why,
         )
-        room = Room(hands.other_paths(claim, self.path.ip_id), hands.budget_left(claim))
+        room = Room(hands.other_paths(claim, self.path.ip_id), hands.budget_left(claim), self.path.last_passed_s < 0)
         settled = settle(claim, attempt, outcome, room, now, hands.jitter())
         if failure and is_broken_tls(failure):
             settled = wait_for_tls(settled, claim, failure, now)

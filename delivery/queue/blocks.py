@@ -87,11 +87,12 @@ SET_ASIDE = f"""
       FROM gone JOIN u USING (id)
     RETURNING id, tenant_id, why, scope
 """
+WAITS_ON = "greatest(gone.ready_at, platform_now() - interval '10 s')"  # as for what is rerouted (queue.record)
 SEND_ELSEWHERE = f"""
     WITH u AS (SELECT * FROM unnest(%(ids)s::uuid[], %(avoid)s::text[]) AS u(id, avoid)),
          gone AS (DELETE FROM delivery_claimed c USING u WHERE c.id = u.id AND c.engine_id = %(engine)s RETURNING c.*)
     INSERT INTO delivery_ready ({columns.LIST})
-    SELECT {columns.select("gone", ready_at="greatest(gone.ready_at, platform_now() - interval '10 s')", avoid_ip_ids="u.avoid::int8[]", sticky_ip_id="NULL::int8")} FROM gone JOIN u USING (id)
+    SELECT {columns.select("gone", ready_at=WAITS_ON, avoid_ip_ids="u.avoid::int8[]", sticky_ip_id="NULL::int8")} FROM gone JOIN u USING (id)
 """
 RELEASE = f"""
     UPDATE delivery_campaignblock SET state = 'released', decided_at = platform_now(), expires_at = platform_now() + interval '{LIVES_S["released"]} s'

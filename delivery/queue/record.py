@@ -47,11 +47,13 @@ TO_WAITING = f"""
     SELECT {columns.select("gone", attempts="u.attempts", tries="gone.tries + 1", sticky_ip_id="u.sticky_ip_id", avoid_ip_ids="'{}'")}, u.why, u.scope, u.due_at
       FROM gone JOIN u USING (id)
 """
+# Its wait goes on: who may take what has waited longer takes it at once. Not much longer than that, or it would not avoid paths any more (claim).
+WAITS_ON = "greatest(gone.ready_at, %(now)s - interval '10 s')"
 TO_READY = f"""
     WITH u AS (SELECT * FROM unnest(%(ids)s::uuid[], %(avoid)s::text[]) AS u(id, avoid)),
          gone AS (DELETE FROM delivery_claimed c USING u WHERE c.id = u.id AND c.engine_id = %(engine)s RETURNING c.*)
     INSERT INTO delivery_ready ({columns.LIST})
-    SELECT {columns.select("gone", tries="gone.tries + 1", ready_at="%(now)s", sticky_ip_id="NULL::int8", avoid_ip_ids="u.avoid::int8[]")}
+    SELECT {columns.select("gone", tries="gone.tries + 1", ready_at=WAITS_ON, sticky_ip_id="NULL::int8", avoid_ip_ids="u.avoid::int8[]")}
       FROM gone JOIN u USING (id)
     RETURNING pool_id, provider_id, purpose
 """

@@ -109,3 +109,34 @@ def test_the_budget_allows_a_tenth_and_twenty() -> None:
     assert abs(allowed - (FLOOR + 0.1 * (200 + allowed))) <= 1
     assert budget.left((2, 2), 0), "another lane has its own budget"
     assert budget.left(lane, PERIOD_S + 1), "what is older than the period is forgotten"
+
+
+@pytest.mark.parametrize(
+    ("code", "phase", "rule", "new_there", "sticky"),
+    [
+        (450, "rcpt", "", True, 7),
+        (451, "mail", "", True, 7),
+        (450, "rcpt", "", False, None),
+        (450, "rcpt", "gmail-28", True, None),
+        (452, "rcpt", "", True, None),
+    ],
+)
+def test_a_bare_450_at_first_contact_comes_back_along_the_same_path_by_the_purposes_schedule(
+    code: int, phase: str, rule: str, new_there: bool, sticky: int | None
+) -> None:
+    claim = _claim()
+    attempt = AttemptRow(
+        attempt_id(claim.id, 1), 1, 7, 1, 1, NOW, Verdict.DEFERRED, Reason.SOFT_UNKNOWN, Fault.DESTINATION, phase, rule=rule, code=code, reply=f"{code} no"
+    )
+    settled = settle(claim, attempt, Outcome(Verdict.DEFERRED, Reason.SOFT_UNKNOWN, Fault.DESTINATION), Room(5, True, new_there), NOW, 0.5)
+    assert settled.sticky_ip_id == sticky
+    assert settled.due_at is not None and settled.due_at - NOW < timedelta(seconds=15)
+
+
+def test_a_rerouted_one_that_expires_keeps_its_last_reply_and_is_nobodys_bounce() -> None:
+    claim = _claim(expires_at=NOW + timedelta(seconds=1), attempts=5, avoid_ip_ids=[3, 4])
+    said = (Verdict.REROUTED, Reason.BLOCK_POLICY, Fault.INFRASTRUCTURE)
+    attempt = AttemptRow(attempt_id(claim.id, 3), 1, 7, 1, 1, NOW, *said, "rcpt", code=550, reply="550 no")
+    settled = settle(claim, attempt, Outcome(*said), PLENTY, NOW, 0.5)
+    assert (settled.final, settled.suppress, settled.attempt.verdict) == ("expired", False, Verdict.DEFERRED)
+    assert (settled.attempt.reply, settled.attempt.reason, settled.attempt.fault) == ("550 no", Reason.BLOCK_POLICY, Fault.INFRASTRUCTURE)
