@@ -22,8 +22,8 @@ Key = tuple[str, str]
 
 
 def is_broken_tls(failure: ConnectFailure) -> bool:
-    """Whether it was the host's TLS that failed; one that was cut or fell silent in the handshake counts too."""
-    return failure.failure in TLS_FAILURES or (failure.phase is Phase.STARTTLS and failure.failure in (Failure.CUT, Failure.TIMEOUT))
+    """Whether it was the host's TLS that failed; one that was cut, fell silent or talked nonsense in the handshake counts too."""
+    return failure.failure in TLS_FAILURES or (failure.phase is Phase.STARTTLS and failure.failure in (Failure.CUT, Failure.TIMEOUT, Failure.PROTOCOL))
 
 
 class BrokenHosts:

@@ -5,6 +5,7 @@ only in memory and a folder that is written anew. A client that sends a server n
 """
 
 import datetime
+import hashlib
 import ssl
 from pathlib import Path
 
@@ -39,14 +40,37 @@ class Certificates:
         if key not in self._contexts:
             if len(self._contexts) >= _MOST_CONTEXTS:
                 self._contexts.pop(next(iter(self._contexts)))
-            self._contexts[key] = self._make_context(names, flaw)
+            self._contexts[key] = self._make_context(names, flaw, with_authority=str(site.place.get("dane", "")).startswith("2"))
         return self._contexts[key]
 
-    def _make_context(self, names: tuple[str, ...], flaw: str) -> ssl.SSLContext:
+    def policy_context(self) -> ssl.SSLContext:
+        """What the web server of MTA-STS policies handshakes with: a certificate for each name that begins so."""
+        context = self._make_context(("mta-sts.sandbox.test",), "")
+        context.sni_callback = self._by_policy_name
+        return context
+
+    def tlsa(self, form: str) -> list[str]:
+        """The TLSA record (RFC 6698) of every mail host, in this form."""
+        match form:
+            case "2 0 1":
+                return [f"2 0 1 {self._ca.fingerprint(hashes.SHA256()).hex()}"]
+            case "wrong":
+                return [f"3 1 1 {'00' * 32}"]
+        spki = self._leaf_key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+        return [f"{form} {hashlib.sha256(spki).hexdigest()}"]
+
+    def _by_policy_name(self, tls: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
+        if name and (host := normal(name)).startswith("mta-sts."):
+            if (host, "") not in self._contexts:
+                self._contexts[host, ""] = self._make_context((host,), "")
+            tls.context = self._contexts[host, ""]
+
+    def _make_context(self, names: tuple[str, ...], flaw: str, with_authority: bool = False) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         file = self.folder / "certificate.pem"
-        file.write_bytes(self._leaf(("another-host.test",) if flaw == "wrong_name" else names, flaw))
+        leaf = self._leaf(("another-host.test",) if flaw == "wrong_name" else names, flaw)
+        file.write_bytes(leaf + self.ca_file.read_bytes() if with_authority else leaf)
         context.load_cert_chain(file)
         context.sni_callback = self._by_server_name if not flaw else None
         file.unlink()

@@ -21,10 +21,12 @@ import dns.rdatatype
 import dns.rrset
 
 from .names import Site, normal, site_of, site_of_host
+from .policies import policy_records, signed
 from .zones import BlockLists, Zones
 
 _TTL_S = 60
 _REVERSE = re.compile(r"(\d+)\.(\d+)\.(\d+)\.(\d+)\.in-addr\.arpa")
+_TLSA = re.compile(r"_\d+\._tcp\.(.+)")
 _KINDS = frozenset(("TXT", "A", "AAAA", "PTR", "MX", "SOA", "CNAME", "TLSA", "NS"))
 Records = dict[str, list[str]]
 
@@ -32,10 +34,13 @@ Records = dict[str, list[str]]
 class Directory:
     """Question in, answer out; no sockets."""
 
-    def __init__(self, zones: Zones, lists: BlockLists, address_of: Callable[[str, Site], str]) -> None:
+    def __init__(
+        self, zones: Zones, lists: BlockLists, address_of: Callable[[str, Site], str], tlsa: Callable[[str], list[str]] = lambda form: []
+    ) -> None:
         self.zones = zones
         self.lists = lists
         self.address_of = address_of
+        self.tlsa = tlsa
         self.mode = "ok"  # ok, servfail, dead
         self.asked = 0
 
@@ -58,6 +63,8 @@ class Directory:
             reply.set_rcode(dns.rcode.SERVFAIL)
         elif not self._fill(reply):
             return None
+        elif (query.flags & dns.flags.AD or query.ednsflags & dns.flags.DO) and _is_signed(normal(query.question[0].name.to_text())):
+            reply.flags |= dns.flags.AD  # as a validating resolver that is trusted would say (RFC 6840 §5.7)
         size = 65535 if most_bytes is None else max(512, min(query.payload, most_bytes) if query.edns >= 0 else 512)
         try:
             return reply.to_wire(max_size=size)
@@ -109,6 +116,10 @@ class Directory:
             return self._host(name, host_site)
         if match := re.fullmatch(r"ip-(\d+-\d+-\d+-\d+)\.senders\.test", name):
             return {"A": [match[1].replace("-", ".")]}
+        if (asked_of := policy_records(name)) is not None:
+            return asked_of
+        if match := _TLSA.fullmatch(name):
+            return self._tlsa(match[1])
         # Names with an underscore (keys, policies) exist only where the zones file says so.
         site = None if name.startswith("_") or "._" in name else site_of(name)
         if site is None:
@@ -129,6 +140,13 @@ class Directory:
                 return {**soa, "MX": ["0 ."]}  # RFC 7505
         return {**soa, "MX": [f"{preference} {host}." for preference, host in site.mx]}
 
+    def _tlsa(self, host: str) -> Records:
+        site = site_of_host(host)
+        form = site.place.get("dane") if site is not None else None
+        if form is None:
+            return {"RCODE": ["NXDOMAIN"]}
+        return {"RCODE": ["SERVFAIL"]} if form == "bogus" else {"TLSA": self.tlsa(form)}
+
     def _host(self, host: str, site: Site) -> Records:
         if site.dns == "no_address":
             return {}
@@ -148,6 +166,12 @@ class Directory:
         if address in ipaddress.ip_network("127.10.0.0/16"):  # sending IPs: a name that leads back to them
             return {"PTR": [f"ip-{text.replace('.', '-')}.senders.test."]}
         return {"RCODE": ["NXDOMAIN"]}
+
+
+def _is_signed(name: str) -> bool:
+    match = _TLSA.fullmatch(name)
+    host = match[1] if match else name
+    return signed(site_of_host(host)) or signed(site_of(host))
 
 
 def _soa(apex: str) -> str:

@@ -6,6 +6,7 @@ handler's surprise is a 500 that the log names.
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -51,14 +52,15 @@ class Handler(Protocol):
 class WebServer:
     """The listening socket."""
 
-    def __init__(self, handler: Handler, host: str, port: int) -> None:
+    def __init__(self, handler: Handler, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
         self.handler = handler
         self.host, self.port = host, port
+        self.tls = tls
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
         """Listen."""
-        self._server = await asyncio.start_server(self._serve, self.host, self.port, limit=_MOST_HEAD)
+        self._server = await asyncio.start_server(self._serve, self.host, self.port, limit=_MOST_HEAD, ssl=self.tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:

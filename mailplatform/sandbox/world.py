@@ -20,6 +20,7 @@ from .form import faults_of
 from .habits import BIG, load
 from .inbox import Inbox
 from .names import Site, normal, site_of, site_of_host
+from .policies import ADDRESS, PolicyFiles
 from .provider import Provider
 from .session import Session
 from .store import Store
@@ -35,7 +36,9 @@ def _split(address: str) -> tuple[str, int]:
 class World:
     """A whole simulated internet; port 0 means any free port."""
 
-    def __init__(self, data: Path | str, dns: str = "127.0.0.1:0", smtp_port: int = 0, http: str = "127.0.0.1:0", zones: Path | str | None = None) -> None:
+    def __init__(
+        self, data: Path | str, dns: str = "127.0.0.1:0", smtp_port: int = 0, http: str = "127.0.0.1:0", zones: Path | str | None = None, https_port: int = 0
+    ) -> None:
         self.data = Path(data)
         self.data.mkdir(parents=True, exist_ok=True)
         self.data.chmod(0o700)
@@ -48,11 +51,12 @@ class World:
         self._sessions_ever = 0
         self._tasks: set[asyncio.Task[Any]] = set()
         self.addresses = Addresses(smtp_port, lambda: Session(self), self.data / "hosts.json")
-        self.directory = Directory(self.zones, self.lists, self.addresses.address_of)
+        self.directory = Directory(self.zones, self.lists, self.addresses.address_of, self.certificates.tlsa)
         self.dns = DnsServer(self.directory, *_split(dns))
         self.control = Control(self)
         self.inbox = Inbox(self)
         self.web = WebServer(self.inbox, *_split(http))
+        self.policies = WebServer(PolicyFiles(), ADDRESS, https_port, self.certificates.policy_context())
 
     # -- life -----------------------------------------------------------------------------------------------------------
     async def start(self) -> None:
@@ -69,8 +73,17 @@ class World:
         self.addresses.listen_v6("mx1.v6.test", _known("v6.test"))
         await self.dns.start()
         await self.web.start()
+        await self.policies.start()
         self.spawn(self.store.keep_writing())
-        ports = {"dns": self.dns.port, "smtp": self.smtp_port, "http": self.web.port, "url": self.url, "resolver": self.resolver, "ca_file": str(self.ca_file)}
+        ports = {
+            "dns": self.dns.port,
+            "smtp": self.smtp_port,
+            "http": self.web.port,
+            "https": self.https_port,
+            "url": self.url,
+            "resolver": self.resolver,
+            "ca_file": str(self.ca_file),
+        }
         part = self.data / "ports.json.part"
         part.write_text(json.dumps(ports, indent=1) + "\n", "utf-8")
         part.replace(self.data / "ports.json")
@@ -80,6 +93,7 @@ class World:
         await self.addresses.stop()
         await self.dns.stop()
         await self.web.stop()
+        await self.policies.stop()
         for session in list(self.sessions):
             session.transport.abort()
         for task in list(self._tasks):
@@ -98,6 +112,11 @@ class World:
     def smtp_port(self) -> int:
         """The port at which every mail host listens."""
         return self.addresses.port
+
+    @property
+    def https_port(self) -> int:
+        """The port at which MTA-STS policies are served."""
+        return self.policies.port
 
     @property
     def resolver(self) -> str:

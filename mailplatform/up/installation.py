@@ -83,7 +83,9 @@ def environment(options: Options, installation: Installation, database_url: str,
     if ports:
         decided |= {
             "RESOLVER": f"127.0.0.1:{ports.dns}",
+            "DANE_RESOLVER": f"127.0.0.1:{ports.dns}",
             "SMTP_PORT": str(ports.smtp),
+            "MTA_STS_PORT": str(ports.https),
             "EXTRA_CA_FILE": str(installation.data / "sandbox" / "ca.pem"),
             "SANDBOX_URL": f"http://127.0.0.1:{ports.inbox}",
         }

@@ -14,16 +14,17 @@ import psutil
 
 from mailplatform.up.options import Refused
 
-_FIRST_CHOICE = {"dns": 5300, "smtp": 2525, "inbox": 8025}
+_FIRST_CHOICE = {"dns": 5300, "smtp": 2525, "inbox": 8025, "https": 8443}
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The sandbox's: its DNS server, all of its mail servers, its inbox."""
+    """The sandbox's: its DNS server, all of its mail servers, its inbox, its MTA-STS policies."""
 
     dns: int
     smtp: int
     inbox: int
+    https: int
 
 
 def claim_web_port(host: str, port: int) -> None:

@@ -83,7 +83,7 @@ def _sandbox(options: Options, ports: Ports) -> Program:
     folder = options.data / "sandbox"
     command = [
         sys.executable, "-m", "mailplatform.sandbox", "--data", str(folder), "--dns", f"127.0.0.1:{ports.dns}",
-        "--smtp-port", str(ports.smtp), "--http", f"127.0.0.1:{ports.inbox}", "--zones", str(folder / "zones.json"),
+        "--smtp-port", str(ports.smtp), "--http", f"127.0.0.1:{ports.inbox}", "--https-port", str(ports.https), "--zones", str(folder / "zones.json"),
     ]  # fmt: skip
     return Program("sandbox", tuple(command), Stage.WORLD)
 
