@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import signal
 import sys
 from pathlib import Path
 
@@ -27,6 +28,7 @@ def main() -> int:
     if given.name not in names():
         print(f"There is no benchmark {given.name}: choose one of {', '.join(names()) or 'none yet'}.", file=sys.stderr)
         return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # a benchmark that is told to stop stops what it started
     figures = importlib.import_module(f"tests.bench.{given.name}").run(given.short)
     print(as_text(figures))
     if given.json:
