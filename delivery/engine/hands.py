@@ -104,6 +104,7 @@ class Hands:
             path.look(facts.state, facts.score)
             if former is None or key[0] not in former.ips:
                 path.take_over(facts.learned, facts.circuit_failures, now, world.now.timestamp(), facts.open_connections)
+                path.closed_why = facts.why  # the evidence outlives the engine that met it
             elif facts.lifted_at != path.lifted_at:
                 path.lift(now, world.now.timestamp())
             path.lifted_at = facts.lifted_at

@@ -34,7 +34,7 @@ MEMBERS = """
 """
 PROVIDERS = "SELECT id, key, mx_suffixes, domains, is_tail, facts, overrides FROM pools_provider WHERE NOT is_tail OR overrides <> '{}'"
 PATHS = """
-    SELECT ip_id, provider_id, state, score, suspended_until, learned, circuit_failures, open_connections, lifted_at
+    SELECT ip_id, provider_id, state, score, suspended_until, learned, circuit_failures, open_connections, lifted_at, why
       FROM pools_path
      WHERE ip_id = ANY (%(ips)s)
        AND (%(all)s OR state <> 'open' OR score < 100 OR suspended_until > platform_now() OR lifted_at > platform_now() - interval '1 min')
@@ -55,6 +55,7 @@ class PathFacts:
     circuit_failures: int
     open_connections: int = 0
     lifted_at: datetime | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
