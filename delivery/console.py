@@ -11,7 +11,7 @@ from django.core import signing
 from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils.http import urlencode
 
@@ -19,10 +19,12 @@ from delivery import story as stories
 from delivery.content import content_of
 from delivery.figures import held_count, queue_figures
 from delivery.lanes import lanes_now
-from delivery.models import DeliveryState, Event
+from delivery.models import CampaignBlock, DeliveryState, Event
+from delivery.queue.blocks import release
 from delivery.queue.cancel import cancel
 from delivery.queue.promote import PUT_BACK
 from delivery.search import Answer, Found, Question, id_in, search
+from mailplatform.shell import formats
 from mailplatform.shell.audit import record_request
 from mailplatform.shell.clock import now
 from mailplatform.shell.ids import time_ordered_id
@@ -170,6 +172,17 @@ def message_release(request: HttpRequest, some_id: UUID) -> HttpResponse:
     return redirect("message", delivery.pk)
 
 
+@action(Permission.STEER)
+def campaign_release(request: HttpRequest, pk: int) -> HttpResponse:
+    """Send a campaign that a provider blocked, whatever the provider says."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        block = get_object_or_404(CampaignBlock.objects.select_related("tenant"), pk=pk)
+        gone = release(cursor.connection.cursor(), pk, str(getattr(request.user, "email", "")))
+        record_request(request, "campaign released", f"campaign {pk}", f"Released {block}: {gone} of its deliveries.", tenant_id=block.tenant_id)
+    messages.success(request, f"It was released: {formats.plural(gone, 'delivery', 'deliveries')} can go.")
+    return redirect("queues")
+
+
 @page(Permission.SEE)
 def queues(request: HttpRequest) -> HttpResponse:
     """What waits, where and why, the worst first."""
@@ -230,6 +243,7 @@ urlpatterns = [
     path("messages/<uuid:some_id>/content/<str:ticket>/", message_frame, name="message_frame"),
     path("messages/<uuid:some_id>/cancel/", message_cancel, name="message_cancel"),
     path("messages/<uuid:some_id>/release/", message_release, name="message_release"),
+    path("campaigns/<int:pk>/release/", campaign_release, name="campaign_release"),
     path("queues/", queues, name="queues"),
     path("queues/now/", queues_fragment, name="queues_fragment"),
 ]

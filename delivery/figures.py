@@ -3,6 +3,7 @@
 Never counts a big table: every count stops at a limit and says so (10,000+); groups come from a skip scan of waiting_why (why, scope).
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -43,6 +44,7 @@ WAITS_FOR = {  # in words, why, its look
     "tls": ("for TLS", "Its destination offers no TLS that may be used.", "limited"),
 }
 SAY_WHY = ("hold", "campaign", "tls", "lane", "quota")  # groups whose scope is a sentence for people
+_CAMPAIGN = re.compile(r"campaign (\d{1,18}) ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,12 @@ class Group:
     scope: str
     some: UUID
     count: int
+
+    @property
+    def campaign(self) -> int | None:
+        """The block that it waits for, where it is one (delivery.queue.blocks begins its sentences so)."""
+        found = _CAMPAIGN.match(self.scope)
+        return int(found[1]) if found else None
 
     @property
     def look(self) -> str:

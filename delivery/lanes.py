@@ -78,6 +78,7 @@ class LaneRow:
     """One lane that has mail to send."""
 
     pool: str
+    pool_id: int
     provider: str
     provider_id: int
     wait: Wait
@@ -105,6 +106,11 @@ class LaneRow:
     def seconds_left(self) -> float | None:
         """How long it takes at the pace of the last minutes; None when nothing moved, or not all was counted."""
         return self.waiting / self.per_second if self.per_second and not self.bounded else None
+
+    @property
+    def may_lift(self) -> int:
+        """How many of its paths have learned something that a person may lift."""
+        return sum(way.may_lift for way in self.wait.ways)
 
     @property
     def needs_a_look(self) -> bool:
@@ -149,7 +155,7 @@ def _lane_rows(lanes: Sequence[Lane], heads: dict[Lane, dict[Purpose, datetime]]
     for lane in lanes:
         provider = providers.get(lane[1], "a provider that is gone")
         wait, impatience = lane_words(ways[lane], provider, at), _impatience(heads[lane], at)
-        row = LaneRow(pools.get(lane[0], "a pool that is gone"), provider, lane[1], wait, _rank(wait, impatience), counts[lane], rates.get(lane, 0.0))
+        row = LaneRow(pools.get(lane[0], "a pool that is gone"), lane[0], provider, lane[1], wait, _rank(wait, impatience), counts[lane], rates.get(lane, 0.0))
         rows.append((row.rank, -impatience, row))
     return [row for _, _, row in sorted(rows, key=lambda one: one[:2])]
 

@@ -18,6 +18,7 @@ from pools.ways import Way
 
 IN_TURN_S = 10.0  # longer than this, with a path open, and others must be going first
 NAMED = 3
+TLS_SCOPE = "tls:"  # of a retry that waits for its destination's TLS (delivery.engine.reach)
 
 
 class For(StrEnum):
@@ -35,7 +36,7 @@ class For(StrEnum):
     QUOTA = "quota"
     LANE = "lane"
     CAMPAIGN = "campaign"  # others of its campaign are tried first
-    TLS = "tls"  # its destination has no TLS that may be used
+    TLS = "tls"  # its destination offers no TLS that may be used
 
 
 WHAT = sorted({*For, *WaitingFor.values})
@@ -154,6 +155,9 @@ def _retry(place: Place, last: Last | None, at: datetime) -> Wait:
     """Due again; or its domain could not be looked up, and is asked again."""
     when = formats.due(place.due_at, at) if place.due_at and place.due_at > at + timedelta(seconds=1) else "in a moment"
     clock = f"at {formats.moment(place.due_at, at)}, {when}" if place.due_at else when
+    if place.scope.startswith(TLS_SCOPE):
+        words = f"{place.scope.removeprefix(TLS_SCOPE)} offers no TLS that may be used; it is tried again {clock}, and never sent in the clear."
+        return Wait(For.TLS, words, words, place.due_at)
     if place.scope and place.provider_id is None:
         words = f"Its domain is looked up again {clock}: {place.scope}."
     elif last and last.reply:
@@ -169,8 +173,10 @@ def _kept(place: Place, at: datetime) -> Wait:
     """By a person's decision to come, a quota, a lane, a campaign, missing TLS: the row itself says why."""
     begins = {
         WaitingFor.HOLD: "A person must decide", WaitingFor.QUOTA: "What may be sent is used up", WaitingFor.LANE: "Its lane is closed",
-        "campaign": "Others of its campaign are tried first", "tls": "Its destination has no TLS that may be used",
+        WaitingFor.CAMPAIGN: "Others of its campaign are tried first", For.TLS: "Its destination offers no TLS that may be used",
     }.get(place.place, place.place.capitalize())  # fmt: skip
-    when = f" Looked at again {formats.due(place.due_at, at)}." if place.due_at else ""
+    when = ""
+    if place.due_at:  # what is held is due when it expires
+        when = f" {'It expires' if place.place == WaitingFor.HOLD else 'Looked at again'} {formats.due(place.due_at, at)}."
     words = f"{begins}: {place.scope.rstrip('.')}.{when}" if place.scope else f"{begins}.{when}"
     return Wait(place.place if place.place in WHAT else For.HOLD, words, words, place.due_at)

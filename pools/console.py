@@ -1,14 +1,15 @@
 """Console pages of pools, sending IPs and providers: what serves what, what limits it, who owns it."""
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, render
 from django.urls import path as address
 
 from mailplatform.shell.audit import record_request
 from mailplatform.shell.clock import now
 from mailplatform.shell.navigation import Group, register
-from mailplatform.shell.pages import action, page
+from mailplatform.shell.pages import action, back, page
 from mailplatform.shell.permissions import Permission
 from mailplatform.shell.switch import Switch
 from mailplatform.shell.tables import named_page
@@ -22,7 +23,7 @@ from pools.providers.shipped import group_of
 from pools.returning import limit_rows, returns
 from pools.route_rows import route_rows
 from pools.routes import EVERYTHING
-from pools.ways import way_of
+from pools.ways import way_of, ways_of
 
 RULES_SHOWN = 100
 DOMAINS_SHOWN = 12
@@ -69,7 +70,7 @@ def ip(request: HttpRequest, pk: int) -> HttpResponse:
 def ip_state(request: HttpRequest, pk: int) -> HttpResponse:
     """Pause a sending IP, or let it send again."""
     IP_STATE.turn(request, request.POST.get("state", ""), pk=pk)
-    return redirect("ip", pk)
+    return back(request, "ip", pk)
 
 
 @page(Permission.SEE, under="pools")
@@ -89,19 +90,38 @@ def path(request: HttpRequest, pk: int) -> HttpResponse:
 def path_state(request: HttpRequest, pk: int) -> HttpResponse:
     """Pause a path, or let it send again. Its engine hears it within a second."""
     PATH_STATE.turn(request, request.POST.get("state", ""), pk=pk)
-    return redirect("path", pk)
+    return back(request, "path", pk)
 
 
 @action(Permission.STEER)
 def path_lift(request: HttpRequest, pk: int) -> HttpResponse:
     """Lift what limits a path: back-off, learned limits, circuit. Its engine hears it within a second."""
     with transaction.atomic():
-        found = get_object_or_404(Path.objects.select_for_update(of=("self",)).select_related("ip", "provider"), pk=pk)
-        was = found.why
-        found.suspended_until, found.learned, found.circuit_failures, found.why, found.lifted_at = None, {}, 0, "", now()
-        found.save(update_fields=["suspended_until", "learned", "circuit_failures", "why", "lifted_at"])
-        record_request(request, "path lifted", found, f"{found} was opened again; it had been limited because: {was or 'nothing'}.")
-    return redirect("path", pk)
+        _lift(request, get_object_or_404(_locked_paths(), pk=pk))
+    return back(request, "path", pk)
+
+
+@action(Permission.STEER)
+def lane_lift(request: HttpRequest, pool: int, provider: int) -> HttpResponse:
+    """The same for every path of a lane that has learned something."""
+    lane = (pool, provider)
+    learned = [way.path_id for way in ways_of([lane])[lane] if way.path_id is not None and way.may_lift]
+    with transaction.atomic():
+        for found in _locked_paths().filter(pk__in=learned).order_by("ip_id"):
+            _lift(request, found)
+    return back(request, "provider", provider)
+
+
+def _locked_paths() -> QuerySet[Path]:
+    return Path.objects.select_for_update(of=("self",)).select_related("ip", "provider")
+
+
+def _lift(request: HttpRequest, found: Path) -> None:
+    was = found.why
+    found.suspended_until, found.learned, found.circuit_failures, found.why, found.lifted_at = None, {}, 0, "", now()
+    found.binds, found.binds_until = "", None  # until its engine says what binds next
+    found.save(update_fields=["suspended_until", "learned", "circuit_failures", "why", "lifted_at", "binds", "binds_until"])
+    record_request(request, "path lifted", found, f"{found} was opened again; it had been limited because: {was or 'nothing'}.")
 
 
 @page(Permission.SEE)
@@ -147,6 +167,7 @@ urlpatterns = [
     address("paths/<int:pk>/state/", path_state, name="path_state"),
     address("paths/<int:pk>/lift/", path_lift, name="path_lift"),
     address("routes/", routes, name="routes"),
+    address("lanes/<int:pool>/<int:provider>/lift/", lane_lift, name="lane_lift"),
     address("providers/", providers, name="providers"),
     address("providers/<int:pk>/", provider, name="provider"),
 ]

@@ -144,7 +144,7 @@ def _limited(said: Said, provider: str, at: datetime) -> Standing | None:
             words = f"At its {_of(figures.get('connections_open'), figure)} to {provider}."
             return Standing(Hold.CONNECTIONS, words, words)
         case Limit.RATE:
-            again = f": the next may go in {formats.duration((until - at).total_seconds())}" if until else ""
+            again = f": the next goes in {formats.duration((until - at).total_seconds())}" if until else ""
             words = f"At its {formats.number(figure)} a {'second' if per_s == 1 else 'minute'} to {provider}{again}."
             return Standing(Hold.RATE, words, words, until)
         case Limit.HOUR | Limit.DAY:

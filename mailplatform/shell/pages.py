@@ -11,8 +11,9 @@ from functools import wraps
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
-from django.shortcuts import resolve_url
+from django.shortcuts import redirect, resolve_url
 from django.utils.cache import patch_cache_control
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from mailplatform.shell.permissions import Permission, may
 
@@ -37,6 +38,13 @@ def open_to_all(why: str) -> Callable[[View], View]:
         return view
 
     return mark
+
+
+def back(request: HttpRequest, to: str, *args: object) -> HttpResponse:
+    """After an action: to the page of this host that the form names (`back`), where the person was; else to a view."""
+    asked = request.POST.get("back", "")
+    ours = asked.startswith("/") and url_has_allowed_host_and_scheme(asked, allowed_hosts=None)
+    return redirect(asked if ours else resolve_url(to, *args))
 
 
 def _guarded(view: View, permission: Permission, under: str, methods: tuple[str, ...]) -> View:

@@ -55,7 +55,7 @@ def test_with_an_open_path_it_waits_for_its_turn(client: Client, acme: Sender, g
     ("fields", "what", "words"),
     [
         ({"binds": "connections", "limits_now": {"figure": 5, "connections_open": 5}}, "limit", "203.0.113.7: at its 5 of 5 connections to Gmail."),
-        ({"binds": "rate", "limits_now": {"figure": 20, "per_s": 60}, "binds_until": 3}, "limit", "at its 20 a minute to Gmail: the next may go in 3"),
+        ({"binds": "rate", "limits_now": {"figure": 20, "per_s": 60}, "binds_until": 3}, "limit", "at its 20 a minute to Gmail: the next goes in 3"),
         ({"binds": "hour", "limits_now": {"figure": 1000, "per_s": 3600}, "binds_until": 900}, "limit", "the hour's 1,000 to Gmail are used up until about"),
         ({"binds": "suspended", "binds_until": 600, "why": EVIDENCE}, "suspended", "203.0.113.7: Gmail asked it to wait until"),
         ({"binds": "circuit", "binds_until": 60, "circuit_failures": 3, "why": EVIDENCE}, "unreachable", "did not answer it; the next probe goes in 60 s"),
@@ -95,6 +95,7 @@ def test_a_pool_without_ips_is_said_to_have_none(client: Client, acme: Sender, g
         ({"why": "hold", "scope": "tried 200 times"}, "hold", "A person must decide: tried 200 times."),
         ({"why": "campaign", "scope": "Gmail blocked some of this campaign"}, "campaign", "Gmail blocked some of this campaign."),
         ({"why": "quota"}, "quota", "used up"),
+        ({"why": "retry", "scope": "tls:old.example", "due_at": True}, "tls", "old.example offers no TLS that may be used; it is tried again at"),
     ],
 )
 def test_what_waits_elsewhere_says_why(client: Client, acme: Sender, fields: dict, what: str, words: str) -> None:
