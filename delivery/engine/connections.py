@@ -1,7 +1,7 @@
 """Connections: an engine's outboxes and the workers that serve them.
 
 Owns: which connections exist. Promises: never more at a path than its slots allow; a worker more while more waits than the connections
-there are can take soon; an idle one is closed when another site of the same path needs its slot; behind a path that fails, hangs or is
+there are can take soon, most of them for any mail and some for transactional mail alone; an idle one is closed when another site of the same path needs its slot; behind a path that fails, hangs or is
 closed nothing waits.
 """
 
@@ -30,7 +30,7 @@ class Connections:
 
     def ended(self, outbox: Outbox) -> None:
         """A worker has ended: its slot goes to whoever of this path waits for one."""
-        for waiting in [box for box in self._outboxes.values() if box.path is outbox.path and len(box)]:
+        for waiting in sorted((box for box in self._outboxes.values() if box.path is outbox.path and len(box)), key=_first_waits_first):
             self.grow(waiting)
         key = (outbox.path.ip_id, outbox.path.provider_id, outbox.site)
         if not outbox.workers and not len(outbox) and self._outboxes.get(key) is outbox:
@@ -39,11 +39,12 @@ class Connections:
     def reopen(self) -> None:
         """Whoever waits for a slot that lingered tries again, and who waits behind a connection that hangs gets another."""
         now_s = time.monotonic()
+        waiting = [outbox for outbox in self._outboxes.values() if len(outbox) and (not outbox.workers or outbox.stands_still(now_s))]
+        for outbox in sorted(waiting, key=_first_waits_first):
+            self.grow(outbox)
         for outbox in list(self._outboxes.values()):
             if outbox.path.leaving or outbox.path.slots.too_many:
                 outbox.close_one_idle()
-            if len(outbox) and (not outbox.workers or outbox.stands_still(now_s)):
-                self.grow(outbox)
             if now_s - outbox.reaching_since_s > SLOW_CONNECT_S and not self._works(outbox.path):
                 outbox.path.hangs(now_s)
             if len(outbox) and outbox.path.gives_up(now_s):
@@ -76,17 +77,26 @@ class Connections:
         return [job for outbox in self._outboxes.values() if outbox.path.leaving for job in outbox.drain()]
 
     def grow(self, outbox: Outbox) -> None:
-        """Open what connections it wants and its path allows."""
-        while not outbox.path.leaving and outbox.wants_connection():
-            if not outbox.path.slots.take(time.monotonic()):
-                if outbox.workers == 0:
-                    self._free_a_slot(outbox.path, outbox)
+        """Open what connections it wants and its path allows; a part of them for transactional mail alone (kept)."""
+        path = outbox.path
+        while not path.leaving and outbox.wants_connection():
+            first_only = not path.kept.others_may_open(path.slots.limit)
+            if first_only and not outbox.first_waits:
+                if outbox.workers == outbox.first_only:
+                    self._free_a_slot(path, outbox, others=True)
                 return
+            if not path.slots.take(time.monotonic()):
+                if outbox.workers == 0:
+                    path.kept.yields = outbox.first_waits and not self._free_a_slot(path, outbox)
+                return
+            path.kept.yields = False
             outbox.workers += 1
             outbox.moved_at_s = time.monotonic()
-            self._hands.run(Worker(self._hands, outbox, self.grow, self.ended, self.relieve).run())
+            self._hands.run(Worker(self._hands, outbox, self.grow, self.ended, self.relieve, first_only).run())
 
-    def _free_a_slot(self, path: Path, wanting: Outbox) -> None:
-        for outbox in self._outboxes.values():
-            if outbox.path is path and outbox is not wanting and outbox.close_one_idle():
-                return
+    def _free_a_slot(self, path: Path, wanting: Outbox, others: bool = False) -> bool:
+        return any(outbox.path is path and outbox is not wanting and outbox.close_one_idle(others) for outbox in self._outboxes.values())
+
+
+def _first_waits_first(outbox: Outbox) -> bool:
+    return not outbox.first_waits

@@ -94,6 +94,7 @@ class Hands:
         self.paths = {key: path for key, path in self.paths.items() if key[0] in world.ips or path.in_hand or path.slots.open}
         for (ip, provider), path in self.paths.items():
             path.leaving = ip not in world.ips
+            path.kept.active = ip in world.transactional_ips
             if path.profile is not (profile := world.provider(provider)[1]):
                 path.adopt(profile, now, world.now.timestamp())
             path.recover(now, world.now.timestamp())
@@ -114,6 +115,7 @@ class Hands:
         found = self.paths.get((ip_id, provider_id))
         if found is None:
             found = self.paths[ip_id, provider_id] = Path.new(ip_id, provider_id, self.world.provider(provider_id)[1], self._since.get(ip_id, time.monotonic()))
+            found.kept.active = ip_id in self.world.transactional_ips
         return found
 
     def forget(self, ip_ids: Collection[int]) -> None:

@@ -9,6 +9,7 @@ import heapq
 import time
 from dataclasses import dataclass, field
 from itertools import count
+from typing import NamedTuple
 from uuid import UUID
 
 from delivery.engine.path import Path
@@ -61,6 +62,13 @@ class Job:
         return self.claim.id
 
 
+class Idle(NamedTuple):
+    """A connection that waits."""
+
+    job: "asyncio.Future[Job | None]"
+    first_only: bool
+
+
 @dataclass
 class Outbox:
     """The jobs of one path for one site and its connections. Transactional ones go first; the others as they were claimed, which is in their shares."""
@@ -68,11 +76,12 @@ class Outbox:
     path: Path
     site: Site
     workers: int = 0
+    first_only: int = 0  # of the workers, those that carry transactional mail alone (kept)
     connecting: int = 0  # of the workers, those without a session yet
     moved_at_s: float = 0.0  # when a job was last taken, or a connection opened for those that wait
     reaching_since_s: float = float("inf")  # when a connection that is being made was begun
     _heap: list[tuple[int, float, int, Job]] = field(default_factory=list)
-    _idle: list[asyncio.Future[Job | None]] = field(default_factory=list)
+    _idle: list[Idle] = field(default_factory=list)
     _order: "count[int]" = field(default_factory=count)
 
     def __len__(self) -> int:
@@ -80,41 +89,51 @@ class Outbox:
 
     def put(self, job: Job) -> None:
         """Hand it to a connection that waits, or queue it."""
-        while self._idle:
-            waiting = self._idle.pop()
-            if not waiting.done():
-                waiting.set_result(job)
-                return
+        first = job.claim.purpose == Purpose.TRANSACTIONAL
+        for place in range(len(self._idle) - 1, -1, -1):
+            if first or not self._idle[place].first_only:
+                waiting = self._idle.pop(place).job
+                if not waiting.done():
+                    waiting.set_result(job)
+                    return
         if not self._heap:
             self.moved_at_s = time.monotonic()
-        first = job.claim.purpose == Purpose.TRANSACTIONAL
         heapq.heappush(self._heap, (not first, job.claim.tag if first else 0.0, next(self._order), job))
 
-    def next(self) -> Job | None:
-        self.moved_at_s = time.monotonic()
-        return heapq.heappop(self._heap)[3] if self._heap else None
+    @property
+    def first_waits(self) -> bool:
+        """A transactional job is the next one."""
+        return bool(self._heap) and not self._heap[0][0]
 
-    async def wait(self, timeout_s: float) -> Job | None:
+    def next(self, first_only: bool = False) -> Job | None:
+        """The next job for a connection; none of other purposes where only transactional ones may go, or where one of these waits for the slot."""
+        if not self._heap or ((first_only or self.path.kept.yields) and self._heap[0][0]):
+            return None
+        self.moved_at_s = time.monotonic()
+        return heapq.heappop(self._heap)[3]
+
+    async def wait(self, timeout_s: float, first_only: bool = False) -> Job | None:
         """The next job, or None when none came in time or the connection is wanted elsewhere."""
-        if self._heap:
-            return self.next()
-        waiting: asyncio.Future[Job | None] = asyncio.get_running_loop().create_future()
+        if self._heap and not (first_only and self._heap[0][0]):
+            return self.next(first_only)
+        waiting = Idle(asyncio.get_running_loop().create_future(), first_only)
         self._idle.append(waiting)
         try:
-            return await asyncio.wait_for(waiting, timeout_s)
+            return await asyncio.wait_for(waiting.job, timeout_s)
         except TimeoutError:
             # The job may have been handed over in the tick in which the time ran out.
-            return waiting.result() if waiting.done() and not waiting.cancelled() else None
+            return waiting.job.result() if waiting.job.done() and not waiting.job.cancelled() else None
         finally:
             if waiting in self._idle:
                 self._idle.remove(waiting)
 
     def wants_connection(self) -> bool:
         """More waits than the connections there are take soon. Slow start: no more are being opened at a time than are open."""
-        if not self._heap or self.workers == 0:
+        workers = self.workers if self.first_waits else self.workers - self.first_only
+        if not self._heap or workers == 0:
             return bool(self._heap)
         now_s = time.monotonic()
-        more = len(self._heap) > WAITING_A_CONNECTION * self.workers or self.waits_long(now_s) or self.stands_still(now_s)
+        more = len(self._heap) > WAITING_A_CONNECTION * workers or self.waits_long(now_s) or self.stands_still(now_s)
         return more and self.connecting < self.workers - self.connecting
 
     def waits_long(self, now_s: float) -> bool:
@@ -126,12 +145,14 @@ class Outbox:
         """Jobs wait and every connection has been busy with one and the same for long, though the rates would let one go."""
         return bool(self._heap) and now_s - self.moved_at_s > STANDS_STILL_S and self.path.next_send_s(now_s) <= now_s
 
-    def close_one_idle(self) -> bool:
-        """Let an idle connection go: another site of this path needs its slot."""
-        while self._idle:
-            waiting = self._idle.pop(0)
-            if not waiting.done():
-                waiting.set_result(None)
+    def close_one_idle(self, others: bool = False) -> bool:
+        """Let an idle connection go, one that may carry other purposes if `others`: another site of this path needs its slot."""
+        for waiting in list(self._idle):
+            if others and waiting.first_only:
+                continue
+            self._idle.remove(waiting)
+            if not waiting.job.done():
+                waiting.job.set_result(None)
                 return True
         return False
 

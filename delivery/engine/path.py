@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from delivery.engine.allowance import DAY_S, Allowance, Buckets
+from delivery.engine.kept import Kept
 from delivery.engine.score import Points, claim_ahead, score
 from pools.binds import NOTHING, Binds, Limit
 from pools.learned import Learned, apply, from_json, limits_now, recover
@@ -78,6 +79,7 @@ class Path:
     others_passed_s: float = float("-inf")  # when one of another campaign than the last was accepted
     told: Told = field(default_factory=Told)
     line: Lock = field(default_factory=Lock)  # who waits for its next turn
+    kept: Kept = field(default_factory=Kept)
     _connects: dict[Hashable, Gcra] = field(default_factory=dict)
     _window_start_s: float = 0.0
     _window_sent: int = 0
@@ -126,6 +128,8 @@ class Path:
         if self.allowance:
             left = self.allowance.left(now_s)
             first, ahead = min(first, left), min(ahead, left)
+            if self.kept.active:
+                ahead = min([ahead, *(self.kept.others_left(held.cap, held.used - held.amount) for held in self.allowance.windows.values())])
         return max(0, first - self.in_hand), max(0, ahead - self.in_hand)
 
     def binds(self, now_s: float) -> Binds:
@@ -144,6 +148,10 @@ class Path:
         if self.in_hand > self.slots.open and not self.slots.free(now_s):
             return Binds(Limit.CONNECTIONS, None, self.slots.limit)
         return NOTHING
+
+    def other_goes(self, now_s: float) -> None:
+        """One message of another purpose than transactional goes now."""
+        self.kept.other_goes(now_s, max(rate.rate.spacing_s for rate in self.rates))
 
     def next_send_s(self, now_s: float) -> float:
         """When the rates let the next message go."""

@@ -29,8 +29,10 @@ from delivery.tlspolicy.broken import is_broken_tls
 from mailplatform.shell.ids import attempt_id
 from pools.limits import LINGER_S
 from pools.outcomes import Fault, Outcome, Reason, Verdict
+from pools.purposes import Purpose
 
 IDLE_S = 10.0
+YIELDS_S = 0.005  # to transactional messages in line
 LONGEST_RATE_WAIT_S = 0.25  # a limit may rise, a slow answer may come, or the engine may stop meanwhile
 NOT_THE_PATHS = (Failure.DNS, Failure.ADDRESS_REFUSED)
 ANSWER_LOST = Outcome(Verdict.UNKNOWN, Reason.NETWORK_ANSWER_LOST, Fault.INFRASTRUCTURE)
@@ -42,13 +44,16 @@ class Worker:
 
     def __init__(
         self, hands: Hands, outbox: Outbox, on_connected: Callable[[Outbox], None], on_ended: Callable[[Outbox], None],
-        on_trouble: Callable[[Outbox, int], None],
+        on_trouble: Callable[[Outbox, int], None], first_only: bool = False,
     ) -> None:  # fmt: skip
         self.hands, self.outbox, self.path = hands, outbox, outbox.path
         self._on_connected, self._on_ended, self._on_trouble = on_connected, on_ended, on_trouble
         self.session: Session | None = None
         outbox.connecting += 1
         self._connecting = True
+        self._first_only = first_only  # it carries transactional mail alone
+        outbox.first_only += first_only
+        self.path.kept.others_open += not first_only
         self.job: Job | None = None
         self._dot_written = False  # of this job's message
         self._heard: Transcript | None = None  # how its conversation ended
@@ -58,7 +63,7 @@ class Worker:
 
     async def run(self) -> None:
         try:
-            while self._goes_on() and (job := self.outbox.next() or await self.outbox.wait(self._idle_s())):
+            while self._goes_on() and (job := self.outbox.next(self._first_only) or await self.outbox.wait(self._idle_s(), self._first_only)):
                 self.job, self._dot_written, self._heard = job, False, None
                 try:
                     await self._handle(job)
@@ -79,6 +84,8 @@ class Worker:
             self._connected()
             await self._hang_up()
             self.outbox.workers -= 1
+            self.outbox.first_only -= self._first_only
+            self.path.kept.others_open -= not self._first_only
             now = time.monotonic()
             self.path.slots.give_back(now, peer_closed=now >= self._free_at_s)
             self._on_ended(self.outbox)
@@ -118,11 +125,33 @@ class Worker:
             return
         await self._send(job)
 
-    async def _turn(self) -> Spent | None:
+    async def _turn(self, first: bool) -> Spent | None:
         """In line for the path's next message. It is spent in the loop tick of its return: what is awaited between the two makes a burst."""
+        path, kept = self.path, self.path.kept
+        if not path.rates:
+            return path.spend(time.monotonic())
+        if not kept.active:
+            return await self._in_line()
+        if first:
+            kept.in_line += 1
+            try:
+                return await self._in_line()
+            finally:
+                kept.in_line -= 1
+        async with kept.line:
+            waited = False
+            while (wait_s := max(kept.others_at_s(now := time.monotonic()), path.next_send_s(now)) - now) > 0 or kept.in_line:
+                if self.hands.stopping:
+                    return None
+                waited = True
+                await asyncio.sleep(min(wait_s, LONGEST_RATE_WAIT_S) if wait_s > 0 else YIELDS_S)
+            path.other_goes(now)
+            return path.spend(now, waited)
+
+    async def _in_line(self) -> Spent | None:
         path, line = self.path, self.path.line
         now = time.monotonic()
-        if not path.rates or (not line.locked() and path.next_send_s(now) <= now):
+        if not line.locked() and path.next_send_s(now) <= now:
             return path.spend(now)
         async with line:
             while (wait_s := path.next_send_s(now := time.monotonic()) - now) > 0:
@@ -220,7 +249,7 @@ class Worker:
         reused = before > 0
         size = len(head) + len(body)
         envelope = Envelope(hands.return_path(claim.id), claim.recipient, size, job.body.needs_8bit, job.body.needs_smtputf8, job.body.wire_ready)
-        spent = await self._turn()
+        spent = await self._turn(claim.purpose == Purpose.TRANSACTIONAL)
         if spent is None or not (hands.lease.valid() and session.usable and self.path.willing(time.monotonic())):
             self._not_sent(job, spent)
             return

@@ -32,6 +32,7 @@ MEMBERS = """
       FROM pools_pool p JOIN pools_poolmember m ON m.pool_id = p.fallback_id JOIN leased l ON l.ip_id = m.ip_id
      WHERE NOT EXISTS (SELECT 1 FROM pools_poolmember own WHERE own.pool_id = p.id AND own.ip_id = m.ip_id)
 """
+TRANSACTIONAL_POOLS = "SELECT p.id FROM pools_pool p WHERE EXISTS (SELECT 1 FROM pools_stream s WHERE s.pool_id = p.id AND s.purpose = 0)"
 PROVIDERS = "SELECT id, key, mx_suffixes, domains, is_tail, facts, overrides FROM pools_provider WHERE NOT is_tail OR overrides <> '{}'"
 PATHS = """
     SELECT ip_id, provider_id, state, score, suspended_until, learned, circuit_failures, open_connections, lifted_at, why
@@ -72,6 +73,7 @@ class World:
     paths: dict[tuple[int, int], PathFacts] = field(default_factory=dict)
     rivals: Rivals = NOBODY
     leaving: frozenset[int] = frozenset()  # IPs whose connections end now, for another owner
+    transactional_ips: frozenset[int] = frozenset()  # of all, those that serve a transactional stream
     asked_at_s: float = 0.0  # this machine's monotonic clock before `now` was asked for
 
     def provider(self, provider_id: int) -> tuple[str, Profile]:
@@ -105,6 +107,7 @@ def load_world(connection: Connection, engine_id: int, node: str, former: World 
         pools: dict[int, dict[int, int]] = {}
         for row in cursor.execute(MEMBERS, {"borrowed": BORROWED_HANDICAP_MS, "fallback": FALLBACK_HANDICAP_MS}).fetchall():
             pools.setdefault(row["pool_id"], {})[row["ip_id"]] = row["handicap_ms"]
+        first = [row["id"] for row in cursor.execute(TRANSACTIONAL_POOLS).fetchall()]
         serving = [members.keys() for members in pools.values() if not ips.keys().isdisjoint(members)]
         rivals = rivals_of(cursor.execute(RIVALS, {"engine": engine_id, "ips": list(set().union(*serving) - ips.keys())}).fetchall())
         new_ips = former is None or not ips.keys() <= former.ips.keys()
@@ -112,7 +115,8 @@ def load_world(connection: Connection, engine_id: int, node: str, former: World 
         routes = routes_of(_named(cursor.connection, ROUTES))
         exceptions = frozenset(row["match"] for row in cursor.execute(TLS_EXCEPTIONS).fetchall())
         catalogue, providers, default, rulebook = _slow_facts(cursor, former, now)
-    return World(now, ips, pools, providers, default, catalogue, rulebook, routes, exceptions, paths, rivals, leaving, asked_at_s)
+    first_ips = frozenset(ip for pool in first for ip in pools.get(pool, {}))
+    return World(now, ips, pools, providers, default, catalogue, rulebook, routes, exceptions, paths, rivals, leaving, first_ips, asked_at_s)
 
 
 def _slow_facts(cursor: Any, former: World | None, now: datetime) -> tuple[Catalogue, dict[int, tuple[str, Profile]], Profile, RuleBook]:
