@@ -85,10 +85,11 @@ class Sorter:
 
     async def _ask(self, domain: str, kept: Kept | None) -> None:
         try:
-            self._answers.append(await self._look_up(domain, kept))
+            answer = await self._look_up(domain, kept)
         except Exception:
             log.exception("look_up_failed", domain=domain)
-            self._answers.append(_Answer(domain, MailHosts((), "failed", 0), None))
+            answer = _Answer(domain, MailHosts((), "failed", 0), None)
+        self._answers.append(answer)  # not in one expression with the await: the list is another one afterwards
         self._news.set()
 
     async def _sort_answered(self) -> None:
