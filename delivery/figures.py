@@ -73,6 +73,10 @@ class Group:
         return int(found[1]) if found else None
 
     @property
+    def because(self) -> str:
+        return self.scope or WAITS_FOR.get(self.why, ("", "It was not said.", ""))[1]
+
+    @property
     def look(self) -> str:
         return WAITS_FOR.get(self.why, ("", "", "held"))[2]
 
