@@ -39,6 +39,7 @@ class Mood:
     answer_s: float = FIRST_ANSWER_S
     connect_s: float = FIRST_CONNECT_S
     answered_at_s: float = float("-inf")
+    connected_at_s: float = float("-inf")
 
     def heard(self, reason: str, now_s: float) -> None:
         """One attempt ended; `reason` is empty when it says nothing against the path."""
@@ -52,10 +53,13 @@ class Mood:
         """An attempt's milliseconds by phase: `connect` is until there was a session, or none; the rest from MAIL to the answer."""
         connect_ms, all_ms = timings_ms.get("connect"), sum(timings_ms.values())
         if connect_ms is not None:
-            self.connect_s += TIME_WEIGHT * (connect_ms / 1000 - self.connect_s)
-            all_ms -= connect_ms
-            if len(timings_ms) == 1:
+            failed = len(timings_ms) == 1
+            before_s, took_s = self.connect_now_s(now_s), connect_ms / 1000
+            self.connect_s = max(before_s, took_s) if failed else before_s + TIME_WEIGHT * (took_s - before_s)
+            self.connected_at_s = now_s
+            if failed:  # whoever hung once is expected to hang as long again
                 return
+            all_ms -= connect_ms
         self.answer_s = (answer_s := self.answer_now_s(now_s)) + TIME_WEIGHT * (all_ms / 1000 - answer_s)
         self.answered_at_s = now_s
 
@@ -73,6 +77,13 @@ class Mood:
         if old_s < 1.0:
             return self.answer_s
         return FIRST_ANSWER_S + (self.answer_s - FIRST_ANSWER_S) * _half(old_s, ANSWER_HALF_LIFE_S)
+
+    def connect_now_s(self, now_s: float) -> float:
+        """What a new session is thought to take; forgotten as answers are."""
+        old_s = now_s - self.connected_at_s
+        if old_s < 1.0:
+            return self.connect_s
+        return FIRST_CONNECT_S + (self.connect_s - FIRST_CONNECT_S) * _half(old_s, ANSWER_HALF_LIFE_S)
 
     def forgive(self) -> None:
         """What was heard was not about this path after all (a campaign's content)."""
@@ -156,7 +167,7 @@ def from_json(data: object, now_s: float, wall_s: float) -> Mood:
         return Mood()
     then_s = now_s - max(0.0, wall_s - _number(data.get("at_s")))
     refused, seen, answer_s = (_number(data.get(name)) for name in ("refused", "seen", "answer_s"))
-    return Mood(min(1.0, refused), str(data.get("reason") or "")[:60], seen, then_s, answer_s or FIRST_ANSWER_S, FIRST_CONNECT_S, then_s)
+    return Mood(min(1.0, refused), str(data.get("reason") or "")[:60], seen, then_s, answer_s or FIRST_ANSWER_S, answered_at_s=then_s)
 
 
 def _number(value: object) -> float:

@@ -2,7 +2,7 @@
 
 A lane's `Field` is made anew every FRESH_S, not for every delivery: its open paths with their handicaps, and what the closed ones are closed by.
 `soonest` takes the path that would have delivered first: the time that it needs with what it has in hand, and what is left of its
-handicap. Deliveries beyond what a path may have in hand go to others while any has room. The why of an attempt shares the field's list of
+handicap. The why of an attempt shares the field's list of
 the other paths (docs/architecture.md tells its words).
 """
 
@@ -21,7 +21,8 @@ from pools.purposes import Purpose
 
 FRESH_S = 0.02
 OTHERS_TOLD = 6
-PROBE_WAITS_S = 5.0  # so long a probe waits for another than a transactional delivery
+PROBE_WAITS_S = 5.0  # an open circuit is probed when no other path is quicker, or after this; by a transactional delivery after three times this
+HELP_AT = 2  # times what a path should have in hand
 
 PathOf = Callable[[int, int], Path]
 Why = dict[str, object]
@@ -35,8 +36,8 @@ class Runner:
     handicap_ms: int
     score: float
     most: int
-    probing: bool
     takes_s: float
+    overdue_s: float = 0.0  # how long its circuit has waited for a probe
 
     @property
     def ip_id(self) -> int:
@@ -94,7 +95,7 @@ class Chooser:
         why: Why = {"w": round(waited_s * 1000), "h": winner.handicap_ms, "s": round(winner.score), "e": self._name, "o": others}
         if (more := len(found.runners) + len(found.closed) - 1 - len(others)) > 0:
             why["m"] = more
-        if winner.probing:
+        if path.probing:
             found.runners.remove(winner)  # one delivery probes it
         else:
             winner.takes_s = takes_s(path, now_s, path.in_hand + 1)
@@ -102,31 +103,33 @@ class Chooser:
 
 
 def soonest(runners: Sequence[Runner], claim: Claim, waited_s: float) -> Runner:
-    """The open path with room that would have delivered first; without room anywhere, the one that would."""
-    best, best_s, roomy = runners[0], float("inf"), False
+    """The open path that would have delivered first.
+
+    A full one may well be: it gets up to twice what it should have in hand before a slower one that has room is asked to help.
+    """
+    best, best_s, best_fits = runners[0], float("inf"), False
     for runner in runners:
-        room = runner.has_room
-        if roomy and not room:
+        fits = runner.path.in_hand < HELP_AT * runner.most
+        if best_fits and not fits:
             continue
         at_s = runner.takes_s + max(0.0, runner.handicap_ms / 1000 - waited_s)
-        if runner.probing:
-            at_s = PROBE_WAITS_S if claim.purpose == Purpose.TRANSACTIONAL else 0.0
-        if at_s < best_s or (room and not roomy):
-            best, best_s, roomy = runner, at_s, room
+        if runner.overdue_s > (PROBE_WAITS_S if claim.purpose != Purpose.TRANSACTIONAL else 3 * PROBE_WAITS_S):
+            return runner
+        if at_s < best_s or (fits and not best_fits):
+            best, best_s, best_fits = runner, at_s, fits
     return best
 
 
 def takes_s(path: Path, now_s: float, ahead: int) -> float:
     """Until a delivery with so many ahead of it would be delivered: by its connections, its rates, and whether it stands still."""
-    mood, connections, most = path.mood, path.slots.open, path.slots.limit
+    mood, most = path.mood, path.slots.limit
+    connections = 0 if path.circuit_failures else path.slots.open  # those that are there have no session
     answer_s = mood.answer_now_s(now_s)
-    if answer_s > WAITS_LONG_S:
-        usable = most  # a connection more is opened for whoever would wait
-    else:
-        usable = max(connections, min(most, ahead // 3), 1)  # and where answers are quick, when two wait for each there is (outbox)
+    # A connection more is opened for whoever would wait long; where answers are quick, when two wait for each there is (outbox).
+    usable = most if answer_s > WAITS_LONG_S else max(connections, min(most, ahead // 3), 1)
     needed_s = answer_s * (1.0 + max(0, ahead - usable + 1) / usable)
-    if connections <= ahead and connections < usable or not connections:
-        needed_s += mood.connect_s
+    if connections <= ahead and connections < usable:
+        needed_s += mood.connect_now_s(now_s)
     if ahead and (still_s := now_s - path.moved_at_s) > answer_s:
         needed_s += still_s  # whatever hangs has hung so long, and will for as long again
     for rate in path.rates:
@@ -148,8 +151,9 @@ def make_field(lane: tuple[int, int], world: World, path_of: PathOf, now_s: floa
             continue
         path = path_of(ip, provider_id)
         if path.open(now_s):
+            overdue_s = now_s - path.probe_at_s if path.probing else 0.0
             ranks[ip] = Rank(tier_ms, path.score())
-            runners.append(Runner(path, 0, ranks[ip].score, path.in_hand + path.room(now_s), path.probing, takes_s(path, now_s, path.in_hand)))
+            runners.append(Runner(path, 0, ranks[ip].score, path.in_hand + path.room(now_s), takes_s(path, now_s, path.in_hand), overdue_s))
         else:
             state, n = state_of(path, now_s)
             closed.append((path.score(), _told(ip, state, path.score(), n)))
