@@ -33,8 +33,8 @@ class Profile:
     recipients_per_message: int = 100
     max_size_bytes: int | None = None
     idle_timeout_s: int = 60
-    data_timeout_s: int = 30
-    data_dot_timeout_s: int = 60
+    data_timeout_s: int = 120
+    data_dot_timeout_s: int = 600  # a shorter wait after the dot makes doubles
     failures_before_delay: int = 100
     tls_mode: str = "required"
     remember_broken_tls_s: int = 259_200
