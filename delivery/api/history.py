@@ -4,7 +4,7 @@ All reads name the tenant; ids bound the partitions. A list that would have to l
 TIMEOUT_MS and says so, instead of burdening the database.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,7 @@ from psycopg import Cursor
 from psycopg.rows import dict_row
 
 from delivery.api.waiting import waiting_for
+from delivery.classify.dsn import dsn
 from delivery.models import DeliveryState
 from delivery.queue.states import FAMILY_END, OF_DELIVERY, state_counts, states_of
 from mailplatform.shell.ids import delivery_of, family_end, lowest_id_at
@@ -118,7 +119,8 @@ def one_message(cursor: Cursor, tenant_id: int, message_id: UUID) -> dict[str, A
         return None
     states = states_of(cursor, message_id)
     deliveries = {
-        row["id"]: {**row, "state": states.get(row["id"], "queued"), "waiting_for": None, "attempts": []} for row in _dicts(cursor, DELIVERIES, params)
+        row["id"]: {**row, "state": (state := states.get(row["id"], "queued")), "dsn": _dsn(state, row), "waiting_for": None, "attempts": []}
+        for row in _dicts(cursor, DELIVERIES, params)
     }
     for row in _dicts(cursor, ATTEMPTS, params):
         delivery = deliveries.get(delivery_of(row["id"]))
@@ -129,6 +131,11 @@ def one_message(cursor: Cursor, tenant_id: int, message_id: UUID) -> dict[str, A
         deliveries[id_]["waiting_for"] = waits
     events = _dicts(cursor, EVENTS, {**params, "deliveries": [message_id, *deliveries]})
     return {**found[0], "deliveries": list(deliveries.values()), "events": [_event(row) for row in events]}
+
+
+def _dsn(state: str, row: dict[str, Any]) -> dict[str, str] | None:
+    said = dsn(state, row["reason"], row["reply"])
+    return asdict(said) if said else None
 
 
 def _event(row: dict[str, Any]) -> dict[str, Any]:

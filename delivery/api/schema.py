@@ -142,6 +142,11 @@ class WaitingAnswer(serializers.Serializer[Any]):
     sentence = serializers.CharField(help_text="For people to read; its words may change.")
 
 
+class DsnAnswer(serializers.Serializer[Any]):
+    action = serializers.ChoiceField(choices=["relayed", "failed"], help_text="RFC 3464 §2.3.3.")
+    status = serializers.CharField(help_text="RFC 3463: the provider's own enhanced code, or what the reason says.")
+
+
 class DeliveryAnswer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     to = serializers.CharField()
@@ -151,6 +156,7 @@ class DeliveryAnswer(serializers.Serializer[Any]):
     reply = serializers.CharField(allow_blank=True)
     provider = serializers.CharField(allow_null=True)
     done_at = serializers.DateTimeField(allow_null=True)
+    dsn = DsnAnswer(allow_null=True, help_text="How it ended, as a delivery status notification has it; null while it lives, and when it was cancelled.")
     waiting_for = WaitingAnswer(allow_null=True, help_text="Null when it is being sent, or final.")
     attempts = AttemptAnswer(many=True)
 

@@ -24,6 +24,7 @@ from delivery.queue.settled import AttemptRow
 from delivery.queue.wake import BLOCKED, CHANNEL
 from pools.outcomes import Outcome, Verdict
 
+JUST_NOW = "its campaign was blocked just now: a few of it go along other paths first, the rest waits"
 OPENING_S = 5.0  # how long a block that was found here counts before the table has it
 COUNTS_EVERY_S = 0.05  # what is in hand is counted at most so often
 log = structlog.get_logger(__name__)
@@ -48,6 +49,7 @@ class Canaries:
         self._in_hand, self._paths, self._pool = in_hand, paths, pool
         self.live: dict[Key, Block] = {}
         self._forerunners: dict[Key, int] = {}
+        self._sent: set[UUID] = set()  # canaries under way
         self._withheld: dict[Key, list[tuple[Path, Outcome, str]]] = {}
         self._lately: dict[Key, dict[UUID, float]] = {}
         self._counted_s = 0.0
@@ -89,7 +91,7 @@ class Canaries:
     # -- before it goes -----------------------------------------------------------------------------------------------
 
     def sift(self, claims: Sequence[Claim], now_s: float) -> list[Claim]:
-        """Of fresh claims those that may be dealt; they avoid the paths on which their campaign is blocked."""
+        """Of fresh claims those that may be dealt; they go where others' mail has passed last and theirs is not blocked: a canary says most there."""
         going: list[Claim] = []
         aside: list[Aside] = []
         canaries: dict[Key, int] = {}
@@ -104,11 +106,18 @@ class Canaries:
                 aside.append(_aside(claim, block, now_s))
                 continue
             canaries[key] = canaries.get(key, 0) + 1
-            claim.avoid_ip_ids = [*claim.avoid_ip_ids, *(block.blocked_ips - set(claim.avoid_ip_ids))]
+            claim.sticky_ip_id = self._best_known(claim, block) or claim.sticky_ip_id
             going.append(claim)
         if aside:
             self._aside(aside)
         return going
+
+    def _best_known(self, claim: Claim, block: Block) -> int | None:
+        """Of this engine's paths on which it is not blocked the one where another campaign has passed last; None where none has."""
+        paths = [path for ip in self._pool(claim.pool_id) if ip not in block.blocked_ips and (path := self._paths().get((ip, claim.provider_id)))]
+        known = [(path.others_passed_at_s(claim.fingerprint), path.ip_id) for path in paths]
+        at_s, ip_id = max(known, default=(float("-inf"), 0))
+        return ip_id if at_s > float("-inf") else None
 
     async def may_go(self, job: Job) -> bool:
         """Whether it goes now, along this path; if not it has left the hands."""
@@ -120,6 +129,8 @@ class Canaries:
         said = say(block, job.path.ip_id, self._pool(claim.pool_id), self._forerunners.get(key, 0))
         if said is Say.CANARY:
             said = Say.GO if block.id and await self._in_database(blocks.take_canary, block.id) else Say.WAIT
+            if said is Say.GO:
+                self._sent.add(claim.id)
         if said is Say.GO:
             return True
         job.path.in_hand -= 1
@@ -139,20 +150,28 @@ class Canaries:
 
     def heard(self, job: Job, outcome: Outcome, attempt: AttemptRow) -> bool:
         """An attempt has ended, not by an acceptance or while something is blocked. True: what its rule wants is withheld for now."""
-        claim, path, now_s = job.claim, job.path, time.monotonic()
+        claim, now_s = job.claim, time.monotonic()
         key = (claim.provider_id, claim.fingerprint)
         if not claim.fingerprint:
             return False
+        try:
+            return self._learn(job, outcome, attempt, key, now_s)
+        finally:
+            self._sent.discard(claim.id)
+
+    def _learn(self, job: Job, outcome: Outcome, attempt: AttemptRow, key: Key, now_s: float) -> bool:
+        claim, path = job.claim, job.path
         blocked, block = is_block(outcome, attempt.phase), self._block(key, now_s)
         found = {"ip": path.ip_id, "reply": attempt.reply[:200], "rule": attempt.rule, "delivery": str(claim.id)}
         if block is None:
             if not (blocked and len(self._pool(claim.pool_id)) > 1 and self._is_campaign(claim, key, now_s)):
                 return False
-            self.live[key] = Block(0, "testing", blocks.CANARIES, frozenset({path.ip_id}), "", now_s + OPENING_S)
+            self.live[key] = Block(0, "testing", blocks.CANARIES, frozenset({path.ip_id}), JUST_NOW, now_s + OPENING_S)
             self._run(self._open(claim, found))
         elif block.state == "testing":
-            elsewhere = path.ip_id not in block.blocked_ips and block.id
-            if elsewhere and (blocked or outcome.verdict is Verdict.DELIVERED):
+            # What was under way when the block was found speaks where it passes; where it is blocked too, a canary says more: it went where others pass.
+            telling = claim.id in self._sent if blocked else outcome.verdict is Verdict.DELIVERED
+            if telling and block.id and path.ip_id not in block.blocked_ips:
                 self._run(self._tell(block.id, "canaries", {**found, "passed": not blocked}))
         elif block.state == "ip" and blocked and path.ip_id not in block.blocked_ips:
             self._run(self._tell(block.id, "blocked", found))
