@@ -20,7 +20,7 @@ from delivery.queue.claim import Claim
 from pools.purposes import Purpose
 
 FRESH_S = 0.02
-OTHERS_TOLD = 6
+OTHERS_TOLD = 5
 PROBE_WAITS_S = 5.0  # an open circuit is probed when no other path is quicker, or after this; by a transactional delivery after three times this
 HELP_AT = 2  # times what a path should have in hand
 

@@ -35,7 +35,7 @@ from delivery.queue.blocks import Aside
 from delivery.queue.claim import Claim
 from delivery.queue.record import give_back_unbegun
 from delivery.queue.settled import Settled
-from delivery.queue.wake import notify
+from delivery.queue.wake import Lane, notify
 from delivery.sign.dkim import Signer
 from delivery.sign.keyring import Keyring
 from delivery.sign.returnpath import return_path
@@ -211,7 +211,7 @@ class Hands:
             if self.in_hand.get(job.id) is job.claim:
                 job.path.in_hand -= 1
                 ids.append(job.id)
-                lanes.add((job.claim.pool_id, job.claim.provider_id))
+                lanes.add((job.claim.pool_id, job.claim.provider_id, job.claim.purpose))
         self.put_back(ids, lanes if elsewhere else ())
 
     def set_aside(self, aside: Sequence[Aside]) -> None:
@@ -236,7 +236,7 @@ class Hands:
                 remaining = [one for one in remaining if one.id not in self.in_hand]
         self._returning.difference_update(one.id for one in batch)
 
-    def put_back(self, ids: Sequence[UUID], wake: Collection[tuple[int, int]] = ()) -> None:
+    def put_back(self, ids: Sequence[UUID], wake: Collection[Lane] = ()) -> None:
         """They leave the hands at once: this engine may well be the next to claim them, before it hears that they are back."""
         if not ids:
             return
@@ -246,7 +246,7 @@ class Hands:
         self._returning.update(ids)
         self.run(self._put_back(list(ids), wake))
 
-    async def _put_back(self, ids: list[UUID], wake: Collection[tuple[int, int]]) -> None:
+    async def _put_back(self, ids: list[UUID], wake: Collection[Lane]) -> None:
         remaining = ids
         while remaining and not self.lease.lost:
             try:
@@ -291,7 +291,7 @@ class Hands:
         self.signing.close()
 
 
-def _put_back(connection: Connection, engine_id: int, ids: Sequence[UUID], wake: Collection[tuple[int, int]]) -> None:
+def _put_back(connection: Connection, engine_id: int, ids: Sequence[UUID], wake: Collection[Lane]) -> None:
     with connection.transaction(), connection.cursor() as cursor:
         give_back_unbegun(cursor, engine_id, ids)
     if wake:
