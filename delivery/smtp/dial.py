@@ -1,4 +1,4 @@
-"""Dialling: a connected TCP socket from our source address to one resolved address.
+"""Dialling: a connected TCP socket from our source address, or through its proxy, to one resolved address.
 
 Promises: connects to the very address that the policy was asked about; never resolves a name. Fails with `ConnectFailure` in
 phase connect.
@@ -11,6 +11,7 @@ from ipaddress import ip_address
 
 from delivery.smtp.addresses import AddressPolicy
 from delivery.smtp.failure import ConnectFailure
+from delivery.smtp.socks import dial_through
 from delivery.smtp.target import Source, Target
 from delivery.smtp.wire import Failure, Phase
 
@@ -22,7 +23,7 @@ async def dial(target: Target, source: Source, timeout_s: float, policy: Address
     if (why := policy.refusal(target.address)) is not None:
         raise ConnectFailure(Phase.CONNECT, Failure.ADDRESS_REFUSED, detail=f"{target.address}: {why}")
     if source.proxy:
-        raise ConnectFailure(Phase.CONNECT, Failure.UNREACHABLE, detail="egress through a SOCKS5 proxy is not available in this version")
+        return await dial_through(source.proxy, target, timeout_s, policy)
     sock = _bound_socket(target, source)
     try:
         async with asyncio.timeout(timeout_s):

@@ -44,7 +44,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Our end: the address to bind (None lets the kernel choose), the EHLO name (= its PTR), a SOCKS5 proxy's URL."""
+    """Our end: the address to bind (None lets the kernel choose), the EHLO name (= its PTR), a SOCKS5 proxy (`host:port`)."""
 
     address: str | None
     ehlo_name: str
