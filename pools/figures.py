@@ -10,6 +10,7 @@ from django.db.models import Count
 
 from mailplatform.shell.clock import now
 from pools.models import Node, Path, Pool, PoolMember, Provider, SendingIP, Zone
+from pools.mood import mood_words
 from pools.providers.profile import Profile, profile_of
 
 HOUR_MIN = 60
@@ -123,8 +124,9 @@ def path_state(path: Path, at: datetime) -> str:
 
 
 def learned_words(learned: dict[str, object]) -> str:
-    """What was learned below the profile's limits."""
-    return ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in learned.items() if isinstance(value, int | float) and not isinstance(value, bool))
+    """What was learned below the profile's limits, and the provider's mood."""
+    words = [f"{name.replace('_', ' ')} {value:g}" for name, value in learned.items() if isinstance(value, int | float) and not isinstance(value, bool)]
+    return ", ".join([*words, *filter(None, [mood_words(learned.get("mood"))])])
 
 
 @dataclass(frozen=True, slots=True)

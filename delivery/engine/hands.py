@@ -28,7 +28,7 @@ from delivery.engine.recorder import Recorder
 from delivery.engine.score import Health
 from delivery.engine.setup import Setup
 from delivery.engine.signing import Signing
-from delivery.engine.standing import shared, stand
+from delivery.engine.standing import mood_of, shared, stand
 from delivery.engine.world import World
 from delivery.queue import blocks
 from delivery.queue.blocks import Aside
@@ -106,10 +106,12 @@ class Hands:
             if former is None or key[0] not in former.ips:
                 path.take_over(facts.learned, facts.circuit_failures, now, world.now.timestamp(), facts.open_connections)
                 path.closed_why = facts.why  # the evidence outlives the engine that met it
+                path.mood = mood_of(facts.learned, now, world.now.timestamp())
             elif facts.lifted_at != path.lifted_at:
                 path.lift(now, world.now.timestamp())
+                path.mood.forgive()
             path.lifted_at = facts.lifted_at
-        self.moods = stand(self.paths.values(), world.rivals, self.health, now)
+        self.moods = stand(self.paths.values(), world.rivals, self.health, now, world.now.timestamp())
 
     def path(self, ip_id: int, provider_id: int) -> Path:
         found = self.paths.get((ip_id, provider_id))

@@ -63,6 +63,7 @@ class Path:
     reputation: float = 100.0
     mood: Mood = field(default_factory=Mood)
     points: Points = field(default_factory=Points)  # what its score has lost, told once a second (standing)
+    mood_kept: dict[str, object] = field(default_factory=dict)  # its mood as it is kept beside what was learned
     paused: bool = False
     leaving: bool = False  # its IP gets another owner: no connection stays
     lifted_at: datetime | None = None  # the operator's last lift that was heard

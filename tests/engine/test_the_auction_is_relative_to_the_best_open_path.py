@@ -81,7 +81,7 @@ def test_what_one_engine_tells_another_reads() -> None:
     path.wanted_at_s = 0.0
     for _ in range(10):
         path.mood.heard(Reason.RATE_IP, 0.0)
-    assert not stand([path], Rivals(), node, 0.0), "one path alone cannot tell whose mood it is"
+    assert not stand([path], Rivals(), node, 0.0, 0.0), "one path alone cannot tell whose mood it is"
     told = shared([path], node, 0.0)
     read = rivals_of([{"id": 5, "ips": [MINE, THEIRS], "gone": False, "scores": told["scores"], "health": told["health"]}])
     found, unlisted = read.of(MINE, PROVIDER), read.of(THEIRS, PROVIDER)
@@ -100,7 +100,7 @@ def test_a_refusal_that_every_ip_hears_makes_none_of_them_worse() -> None:
     for path in paths:
         for _ in range(10):
             path.mood.heard(Reason.RATE_IP, 0.0)
-    moods = stand(paths, Rivals(), Health(), 0.0)
+    moods = stand(paths, Rivals(), Health(), 0.0, 0.0)
     assert moods[PROVIDER].reason == Reason.RATE_IP
     assert [path.score() for path in paths] == [100, 100, 100]
 
@@ -111,5 +111,5 @@ def test_other_engines_paths_say_whether_it_is_the_provider() -> None:
         path.mood.heard(Reason.RATE_IP, 0.0)
     takes = Rivals({THEIRS: Rival()}, {(THEIRS, PROVIDER): Rival(heard=Heard(0.0, 20, ""))})
     refuses = Rivals({THEIRS: Rival()}, {(THEIRS, PROVIDER): Rival(heard=Heard(0.9, 20, Reason.RATE_IP))})
-    assert not stand([path], takes, Health(), 0.0) and path.points.mood > 20
-    assert stand([path], refuses, Health(), 0.0) and path.points.mood == 0
+    assert not stand([path], takes, Health(), 0.0, 0.0) and path.points.mood > 20
+    assert stand([path], refuses, Health(), 0.0, 0.0) and path.points.mood == 0
