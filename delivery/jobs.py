@@ -24,7 +24,7 @@ def maintain() -> str:
     from delivery.queue.fence import sweep
     from delivery.queue.promote import expire_ready
     from delivery.submit.idempotency import forget_old
-    from pools import allowances
+    from pools import allowances, scoped
 
     with connection.cursor() as cursor:
         for statement in day_partitions_sql(now().date() - timedelta(days=1), days=8):
@@ -33,8 +33,8 @@ def maintain() -> str:
     with Connection.connect(settings.DATABASE_URL, autocommit=True) as plain, plain.cursor() as cursor:
         swept = sweep(plain)
         expired = expire_ready(plain, lowest_id_at(int((now() - timedelta(hours=1)).timestamp() * 1000)))
-        buckets = allowances.forget_old(cursor)
-    return f"{expired} expired unclaimed, {swept} claims of lost engines given back; {forgotten} idempotency keys and {buckets} allowance buckets forgotten"
+        buckets = allowances.forget_old(cursor) + scoped.forget_old(plain)
+    return f"{expired} expired unclaimed, {swept} claims of lost engines given back; {forgotten} idempotency keys and {buckets} allowance buckets and scoped limits forgotten"
 
 
 def _acknowledge(node: str, slot: int) -> None:

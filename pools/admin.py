@@ -178,6 +178,18 @@ class TlsExceptionAdmin(ModelAdmin):
         super().save_model(request, obj, form, change)
 
 
+@admin.register(models.ScopedLimit)
+class ScopedLimitAdmin(LookOnly):
+    """Engines learn them from replies; deleting one lifts it within a second."""
+
+    list_display = ("scope", "key", "provider_id", "until", "rule", "why")
+    list_filter = ("scope",)
+    search_fields = ("key", "rule")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return ModelAdmin.has_delete_permission(self, request, obj)  # type: ignore[no-any-return]
+
+
 @admin.register(models.AllowanceBucket)
 class AllowanceBucketAdmin(LookOnly):
     list_display = ("path", "window_s", "bucket_start", "reserved")

@@ -75,6 +75,18 @@ def recover(learned: Learned, now_s: float) -> Learned:
     )
 
 
+def ends_s(learned: Learned, now_s: float) -> float:
+    """When nothing of it holds any more; `now_s` when nothing does."""
+    ends = [now_s, learned.suspended_until_s, learned.prefer_ipv4_until_s]
+    for squeeze, stepped in ((learned.connections, _more), (learned.per_minute, _doubled), (learned.messages_per_connection, _more)):
+        if squeeze is not None:
+            steps = 1
+            while stepped(squeeze.value, steps) < squeeze.ceiling:
+                steps += 1
+            ends.append(squeeze.since_s + (steps - 1) * STEP_S)
+    return min(max(ends), now_s + FOREVER_S)
+
+
 def limits_now(profile: Profile, learned: Learned, now_s: float) -> Profile:
     """The profile with what was learned on top; a suspension is `learned.suspended_until_s`, not a limit of zero."""
     held = recover(learned, now_s)

@@ -235,6 +235,31 @@ class Path(models.Model):
         return f"{self.ip} to {self.provider}"
 
 
+class ScopedLimit(models.Model):
+    """What a response rule said of more than one path: an IP everywhere, a netblock, a signing domain, a tenant. Deleting it lifts it."""
+
+    class Scope(models.TextChoices):
+        IP = "ip", "sending IP, at every provider"
+        NETBLOCK = "netblock"
+        SIGNING_DOMAIN = "signing_domain"
+        TENANT = "tenant"
+
+    scope = models.CharField(max_length=14, choices=Scope)
+    key = models.CharField(max_length=60, help_text="The IP's, tenant's or sending domain's number, or the network.")
+    provider_id = models.BigIntegerField(help_text="0: every provider.")
+    learned = models.JSONField(default=dict, help_text="As a path's (pools.learned).")
+    why = models.TextField(blank=True, help_text="The reply that it was learned from.")
+    rule = models.CharField(max_length=60, blank=True)
+    until = models.DateTimeField(help_text="When nothing of it holds any more; a squeeze comes back in steps until then.")
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["scope", "key", "provider_id"], name="scoped_limit_once")]
+
+    def __str__(self) -> str:
+        return f"{self.scope} {self.key} at {self.provider_id or 'every provider'}"
+
+
 class AllowanceBucket(models.Model):
     """What a path has reserved of its cap in one bucket (30 s of an hour's, 15 min of a day's); credit is reserved before it is spent."""
 

@@ -158,6 +158,11 @@ class Claimer:
     async def _deal(self, connection: AsyncConnection[Any], claims: Sequence[queue.Claim]) -> None:
         """Bodies and sites, then each claim to the best of its open paths; what no path can take goes back as it came."""
         hands = self._hands
+        if hands.scopes.active:
+            claims, aside = hands.scopes.sift(claims, time.monotonic())
+            hands.set_aside(aside)
+            if not claims:
+                return
         await self._load_bodies(connection, {claim.body_id for claim in claims})
         await self._sites.load(connection, {claim.domain for claim in claims})
         now, wall, unplaced = time.monotonic(), hands.now(), []

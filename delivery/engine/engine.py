@@ -190,6 +190,8 @@ class Engine:
                 await hands.in_database(save_paths, pictures([path for path in hands.paths.values() if worth_telling(path, now)], now, hands.to_wall))
                 await self._let_ips_go()
                 await hands.in_database(save_state, hands.id, hands.state())
+                await hands.scopes.exchange(lambda: hands.now().timestamp())
+                hands.share_out()
                 await hands.reach.exchange()
             except Error as error:
                 log.warning("world_not_loaded", error=str(error))

@@ -25,6 +25,7 @@ from delivery.engine.outbox import Job
 from delivery.engine.path import Path
 from delivery.engine.reach import Reach
 from delivery.engine.recorder import Recorder
+from delivery.engine.scopes import Scopes, share_out
 from delivery.engine.score import Health
 from delivery.engine.setup import Setup
 from delivery.engine.signing import Signing
@@ -42,7 +43,7 @@ from delivery.sign.returnpath import return_path
 from delivery.smtp.tls import TlsContexts
 from delivery.sort.resolver import Resolver
 from pools.mood import ProviderMood, against_us
-from pools.outcomes import Outcome
+from pools.outcomes import ActionScope, Outcome
 from pools.routes import is_address
 
 CONNECTING_AT_ONCE = 12  # a TLS handshake takes 1.5 ms of the loop: more at once would hold it up
@@ -72,6 +73,7 @@ class Hands:
         self.resolver = Resolver(setup.dane_resolver or setup.resolver, trusted=bool(setup.dane_resolver))
         self.reach = Reach(self)
         self.connecting = asyncio.Semaphore(CONNECTING_AT_ONCE)
+        self.scopes = Scopes(self.in_database)
         self._keyring = Keyring()
         self._budget = Budget()
         self._aside: list[Aside] = []
@@ -118,6 +120,8 @@ class Hands:
         if found is None:
             found = self.paths[ip_id, provider_id] = Path.new(ip_id, provider_id, self.world.provider(provider_id)[1], self._since.get(ip_id, time.monotonic()))
             found.kept.active = ip_id in self.world.transactional_ips
+            if self.scopes.of_paths and ip_id in self.world.ips:
+                self.share_out()
         return found
 
     def forget(self, ip_ids: Collection[int]) -> None:
@@ -193,10 +197,19 @@ class Hands:
         self.recorder.add(settled)
         self.on_room()
 
-    def act(self, path: Path, outcome: Outcome, said: str) -> None:
-        """What a response rule wants done to the path."""
-        if outcome.action:
-            path.act(outcome.action, outcome.rule or "", time.monotonic(), self.now().timestamp(), f"{outcome.rule}: {said[:200]}")
+    def act(self, path: Path, outcome: Outcome, said: str, claim: Claim | None = None) -> None:
+        """What a response rule wants done: to the path, or to the IP, netblock or sender (of `claim`) that it names."""
+        now_s, wall_s, why = time.monotonic(), self.now().timestamp(), f"{outcome.rule}: {said[:200]}"
+        if outcome.action and outcome.action.scope is ActionScope.PATH:
+            path.act(outcome.action, outcome.rule or "", now_s, wall_s, why)
+        elif outcome.action and path.ip_id in self.world.ips:
+            self.scopes.met(path, self.world.ips[path.ip_id].address, claim, outcome, why, now_s, wall_s)
+            self.share_out()
+
+    def share_out(self) -> None:
+        """Every path obeys what holds of its IP and its netblock."""
+        addresses = {ip: own.address for ip, own in self.world.ips.items()}
+        share_out(self.scopes, self.paths, addresses, time.monotonic(), self.now().timestamp())
 
     def _recorded(self, batch: list[Settled]) -> None:
         for settled in batch:

@@ -26,7 +26,7 @@ FIRST_RATE_PER_S = 20.0
 SITES_REMEMBERED = 1000
 FIRST_TURN_S = 1.0
 FORMER_CONNECTIONS_S = 60.0  # so long those of an owner that died may still stand at the provider
-PATH_SCOPES = (ActionScope.PATH, ActionScope.IP, ActionScope.NETBLOCK)
+Shared = tuple[tuple[Learned, str], ...]  # what holds of its IP and its netblock, and why
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,7 @@ class Path:
     allowance: Allowance | None = None
     wanted_at_s: float = float("-inf")  # when there was last something to claim for it
     learned: Learned = field(default_factory=Learned)
+    shared: Shared = ()
     reputation: float = 100.0
     mood: Mood = field(default_factory=Mood)
     points: Points = field(default_factory=Points)  # what its score has lost, told once a second (standing)
@@ -256,8 +257,8 @@ class Path:
         return not self.open(now_s) and (self.in_hand > 1 or not self.willing(now_s))
 
     def act(self, action: PathAction, rule: str, now_s: float, wall_s: float, why: str) -> None:
-        """A response rule's word about this path. What a rule says of a recipient, tenant or signing domain is not the path's."""
-        if action.scope in PATH_SCOPES:
+        """A response rule's word about this path. What a rule says of an IP, a netblock, a sender or a recipient is not the path's (scopes, settle)."""
+        if action.scope is ActionScope.PATH:
             self.learned = apply(action, self.learned, self.profile, wall_s, rule)
             self.closed_why = why
             self.obey(now_s, wall_s)
@@ -268,12 +269,24 @@ class Path:
             self.learned = recover(self.learned, wall_s)
             self.obey(now_s, wall_s)
 
+    def share(self, shared: Shared, now_s: float, wall_s: float) -> None:
+        """What holds of its IP at every provider, and of its netblock at this one."""
+        self.shared = shared
+        for learned, why in shared:
+            if learned.suspended_until_s > wall_s:
+                self.closed_why = why
+        self.obey(now_s, wall_s)
+
     def obey(self, now_s: float, wall_s: float) -> None:
         """Make what was learned the limits of now."""
-        self.limits = limits_now(self.profile, self.learned, wall_s)
+        holds = [self.learned, *(learned for learned, _ in self.shared)]
+        self.limits = self.profile
+        for learned in holds:
+            self.limits = limits_now(self.limits, learned, wall_s)
         self.slots.limit = self.limits.connections
         self.rates = [self._rate(rate) for rate in self.limits.message_rates]
-        self.closed_until_s = max(self.closed_until_s, now_s + self.learned.suspended_until_s - wall_s)
+        until_s = max(learned.suspended_until_s for learned in holds)
+        self.closed_until_s = now_s + until_s - wall_s if until_s > wall_s else 0.0
         self.changed = True
 
     def _rate(self, rate: RateLimit) -> Gcra:

@@ -29,6 +29,7 @@ from delivery.tlspolicy.broken import is_broken_tls
 from mailplatform.shell.ids import attempt_id
 from pools.limits import LINGER_S
 from pools.outcomes import Fault, Outcome, Reason, Verdict
+from pools.scoped import OF_SENDERS
 from pools.purposes import Purpose
 
 IDLE_S = 10.0
@@ -118,6 +119,10 @@ class Worker:
             return
         if self.hands.stopping or not self.hands.lease.valid():
             self.hands.give_back([job])
+            return
+        if self.hands.scopes.active and (aside := self.hands.scopes.suspended(job.claim, time.monotonic())):
+            self.path.in_hand -= 1
+            self.hands.set_aside([aside])
             return
         if self.hands.canaries.live and not await self.hands.canaries.may_go(job):
             return
@@ -320,8 +325,9 @@ class Worker:
             self.path.passed(claim.fingerprint, time.monotonic())
             if not hands.canaries.live:
                 return
-        if not hands.canaries.heard(job, outcome, attempt) and outcome.action:
-            hands.act(self.path, outcome, attempt.reply)
+        withheld = hands.canaries.heard(job, outcome, attempt)
+        if outcome.action and not (withheld and outcome.action.scope not in OF_SENDERS):
+            hands.act(self.path, outcome, attempt.reply, claim)
         if outcome.verdict is Verdict.REROUTED:
             self._on_trouble(self.outbox, self._others)
 
