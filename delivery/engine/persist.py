@@ -75,7 +75,8 @@ def _picture(path: Path, now_s: float, to_wall: Callable[[float], datetime]) -> 
     }  # fmt: skip
     return Picture({
         "ip_id": path.ip_id, "provider_id": path.provider_id, "suspended_until": to_wall(path.closed_until_s) if path.closed_until_s else None,
-        "why": path.closed_why[:1000], "learned": Jsonb(to_json(path.learned) | path.mood_kept), "circuit_failures": path.circuit_failures, "open_connections": open_now,
+        "why": path.closed_why[:1000], "learned": Jsonb(to_json(path.learned) | path.mood_kept), "circuit_failures": path.circuit_failures,
+        "open_connections": open_now,
         "binds": str(binds.limit), "binds_until": to_wall(binds.until_s) if binds.until_s is not None else None, "limits_now": Jsonb(now),
     })  # fmt: skip
 

@@ -1,6 +1,7 @@
 """A path's mood is kept when it changed enough, read by the next owner, and told to people beside what was learned."""
 
 import time
+from pathlib import Path as Folder
 
 import pytest
 
@@ -14,7 +15,9 @@ from pools.figures import path_rows
 from pools.models import Path as PathRow
 from pools.outcomes import Reason
 from pools.providers.profile import Profile
+from tests.engine.benches import IP, PROVIDER, Bench, claim
 from tests.queue.house import House, connect, knows
+from tests.smtp.hostile import Line, Peer
 
 WALL = 1_800_000_000.0
 
@@ -49,6 +52,20 @@ def test_a_path_without_a_mood_writes_nothing() -> None:
     path = Path.new(1, 1, Profile())
     _stand(path)
     assert not path.changed
+
+
+async def test_a_provider_that_refuses_every_ip_is_not_asked_again_along_another(tmp_path: Folder) -> None:
+    """It would only meet the same wall: the delivery waits instead of being rerouted."""
+    bench = Bench(tmp_path, Peer(Line.stall))
+    assert bench.hands.other_paths(claim(), IP) == 2
+    for ip in (IP, 8):
+        bench.hands.paths[ip, PROVIDER] = _refused(ip, PROVIDER)
+        bench.hands.paths[ip, PROVIDER].mood.at_s = time.monotonic()
+        bench.hands.paths[ip, PROVIDER].in_hand = 1
+    bench.hands.look(bench.hands.world)
+    assert bench.hands.moods[PROVIDER].reason == Reason.RATE_IP
+    assert bench.hands.other_paths(claim(), IP) == 0
+    await bench.hands.let_go()
 
 
 @pytest.mark.django_db(transaction=True)

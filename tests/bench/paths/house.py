@@ -48,7 +48,7 @@ def build(connection: Connection, addresses: Sequence[str], connections: int) ->
         _insert(connection, "pools_poolmember", pool_id=pool, ip_id=ips[address], own=True)
     limits = json.dumps({"connections": connections, "connections_per_minute": None, "per_second": None, "per_minute": None, "per_hour": None, "per_day": None})
     connection.execute("UPDATE pools_provider SET overrides = %s::jsonb WHERE key = ANY (%s)", [limits, list(DOMAINS)])
-    providers = dict(connection.execute("SELECT key, id FROM pools_provider WHERE key = ANY (%s)", [list(DOMAINS)]).fetchall())
+    providers: dict[str, int] = dict(connection.execute("SELECT key, id FROM pools_provider WHERE key = ANY (%s)", [list(DOMAINS)]).fetchall())
     return House(tenant, streams, domain, pool, ips, providers)
 
 
