@@ -44,6 +44,10 @@ _OF_HOLD = {
     Hold.NOTHING: For.TURN, Hold.HANDOVER: For.TURN, Hold.CONNECTIONS: For.LIMIT, Hold.RATE: For.LIMIT, Hold.HOUR: For.LIMIT, Hold.DAY: For.LIMIT,
     Hold.SUSPENDED: For.SUSPENDED, Hold.CIRCUIT: For.UNREACHABLE,
 }  # fmt: skip
+_KEPT: dict[str, str] = {
+    For.HOLD: "A person must decide", For.QUOTA: "What may be sent is used up", For.LANE: "Its lane is closed",
+    For.CAMPAIGN: "Others of its campaign are tried first", For.TLS: "Its destination offers no TLS that may be used",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +175,7 @@ def _retry(place: Place, last: Last | None, at: datetime) -> Wait:
 
 def _kept(place: Place, at: datetime) -> Wait:
     """By a person's decision to come, a quota, a lane, a campaign, missing TLS: the row itself says why."""
-    begins = {
-        WaitingFor.HOLD: "A person must decide", WaitingFor.QUOTA: "What may be sent is used up", WaitingFor.LANE: "Its lane is closed",
-        WaitingFor.CAMPAIGN: "Others of its campaign are tried first", For.TLS: "Its destination offers no TLS that may be used",
-    }.get(place.place, place.place.capitalize())  # fmt: skip
+    begins = _KEPT.get(place.place, place.place.capitalize())
     when = ""
     if place.due_at:  # what is held is due when it expires
         when = f" {'It expires' if place.place == WaitingFor.HOLD else 'Looked at again'} {formats.due(place.due_at, at)}."
