@@ -61,7 +61,11 @@ class Ours:
         engines, fsyncs, delivered = self.engine_pids(), self._fsyncs(), self._delivered()
         done = measure(self, sink, count, lambda: self._inject(bodies), frozenset({SANDBOX}))
         assert self._delivered() - delivered == count, f"{self._delivered() - delivered:,} of {count:,} are delivered by the history"
-        note = "" if self.engine_pids() == engines else "an engine ended in this run: its CPU is among the others"
+        if self.engine_pids() == engines:
+            assert done.doubled == 0, f"{done.doubled} of {count:,} went twice"
+            note = ""
+        else:  # only where it died between a dot and its answer may something go twice (docs/failure.md)
+            note = f"an engine ended in this run: its CPU is among the others, {done.doubled} went twice"
         return replace(done, fsyncs=(self._fsyncs() - fsyncs) / count, note=note)
 
     def groups(self) -> Groups:

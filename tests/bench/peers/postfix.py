@@ -90,7 +90,9 @@ class Postfix:
         while sink.count() < before + warm_up or not self.is_idle():
             assert time.monotonic() < deadline, f"Postfix delivered {sink.count() - before} of {warm_up} messages: {self._log()}"
             time.sleep(0.05)
-        return measure(self, sink, count, lambda: self._inject(count, domains))
+        done = measure(self, sink, count, lambda: self._inject(count, domains))
+        assert done.doubled == 0, f"{done.doubled} of {count:,} went twice"
+        return done
 
     def groups(self) -> Groups:
         assert self._process is not None
