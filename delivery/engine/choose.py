@@ -19,7 +19,7 @@ from delivery.engine.world import World
 from delivery.queue.claim import Claim
 from pools.purposes import Purpose
 
-FRESH_S = 0.02
+FRESH_S = 0.05
 OTHERS_TOLD = 5
 PROBE_WAITS_S = 5.0  # an open circuit is probed when no other path is quicker, or after this; by a transactional delivery after three times this
 HELP_AT = 2  # times what a path should have in hand
@@ -74,18 +74,15 @@ class Chooser:
         if world is not self._world:
             self._world = world
             self._fields.clear()
-        lane = (claim.pool_id, claim.provider_id)
-        found = self._fields.get(lane)
-        if found is None or now_s >= found.until_s:
-            found = self._fields[lane] = make_field(lane, world, self._path_of, now_s)
-        runners = found.runners
+        found = self._field((claim.pool_id, claim.provider_id), now_s)
         special = claim.sticky_ip_id is not None or bool(claim.avoid_ip_ids)
-        if special:
-            runners = _allowed(runners, claim)
-        if not runners:
-            return None, {}
         waited_s = max(0.0, (now - claim.ready_at).total_seconds())
-        winner = self._pick(runners, claim, waited_s)
+        winner = self._winner(found, claim, special, waited_s)
+        if winner and not winner.path.open(now_s):  # closed since the field was made
+            found = self._field((claim.pool_id, claim.provider_id), now_s, anew=True)
+            winner = self._winner(found, claim, special, waited_s)
+        if winner is None:
+            return None, {}
         path = winner.path
         if not path.in_hand:
             path.moved_at_s = now_s
@@ -100,6 +97,17 @@ class Chooser:
         else:
             winner.takes_s = takes_s(path, now_s, path.in_hand + 1)
         return path, why
+
+    def _field(self, lane: tuple[int, int], now_s: float, anew: bool = False) -> Field:
+        found = self._fields.get(lane)
+        if found is None or anew or now_s >= found.until_s:
+            assert self._world is not None
+            found = self._fields[lane] = make_field(lane, self._world, self._path_of, now_s)
+        return found
+
+    def _winner(self, found: Field, claim: Claim, special: bool, waited_s: float) -> Runner | None:
+        runners = _allowed(found.runners, claim) if special else found.runners
+        return self._pick(runners, claim, waited_s) if runners else None
 
 
 def soonest(runners: Sequence[Runner], claim: Claim, waited_s: float) -> Runner:

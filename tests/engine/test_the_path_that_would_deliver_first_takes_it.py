@@ -114,6 +114,15 @@ def test_without_an_open_path_nobody_takes_it() -> None:
     assert engine.chooser.choose(claim(), engine.world, 0.0, NOW) == (None, {})
 
 
+def test_a_path_that_was_closed_a_moment_ago_takes_nothing_more() -> None:
+    engine = Engine()
+    first, _ = engine.deal(now_s=1.0)
+    for ip in (first, *IPS):
+        if ip != 3:
+            engine.paths[ip].closed_until_s = 60.0
+    assert engine.deal(now_s=1.001)[0] == 3
+
+
 def test_the_why_says_which_better_path_was_full() -> None:
     """Taken by 2 after 40 ms: 1 was at its 5 connections."""
     engine = Engine(connections=5, ips=(1, 2))
