@@ -34,7 +34,8 @@ def maintain() -> str:
         swept = sweep(plain)
         expired = expire_ready(plain, lowest_id_at(int((now() - timedelta(hours=1)).timestamp() * 1000)))
         buckets = allowances.forget_old(cursor) + scoped.forget_old(plain)
-    return f"{expired} expired unclaimed, {swept} claims of lost engines given back; {forgotten} idempotency keys and {buckets} allowance buckets and scoped limits forgotten"
+    given_back = f"{expired} expired unclaimed, {swept} claims of lost engines given back"
+    return f"{given_back}; {forgotten} idempotency keys and {buckets} allowance buckets and scoped limits forgotten"
 
 
 def _acknowledge(node: str, slot: int) -> None:

@@ -39,7 +39,7 @@ used AS (
     SELECT coalesce(sum(b.reserved), 0) AS amount
       FROM bucket, pools_allowancebucket b            -- allowance_bucket_once: (path, window, start)
      WHERE b.path_id = %(path)s AND b.window_s = %(window)s
-       AND b.bucket_start > bucket.now - make_interval(secs => %(window)s + %(bucket_s)s)),
+       AND b.bucket_start > bucket.now - make_interval(secs => %(window)s + %(bucket_s)s + %(look_back_s)s)),
 kept AS (
     INSERT INTO pools_allowancebucket AS b (path_id, window_s, bucket_start, reserved)
     SELECT %(path)s, %(window)s, bucket.start, greatest(0, least(%(want)s, %(cap)s - used.amount)) FROM bucket, used
@@ -52,16 +52,17 @@ _GIVE_BACK = """
 UPDATE pools_allowancebucket SET reserved = greatest(0, reserved - %(amount)s)
  WHERE path_id = %(path)s AND window_s = %(window)s AND bucket_start = %(start)s
 """
+# Two windows: after a jump of the clock the last one is looked at for longer (delivery.engine.clocks).
 _FORGET = """
 DELETE FROM pools_allowancebucket
- WHERE bucket_start < platform_now() - make_interval(secs => window_s + CASE window_s WHEN 3600 THEN 60 ELSE 1800 END)
+ WHERE bucket_start < platform_now() - make_interval(secs => 2 * window_s + CASE window_s WHEN 3600 THEN 60 ELSE 1800 END)
 """
 
 
-def reserve(cursor: Cursor, path_id: int, window_s: int, cap: int, want: int) -> Credit:
-    """Up to `want` of what is left of `cap` in this rolling window; commit it before spending it."""
+def reserve(cursor: Cursor, path_id: int, window_s: int, cap: int, want: int, look_back_s: float = 0.0) -> Credit:
+    """Up to `want` of what is left of `cap` in this rolling window; commit it before spending it. `look_back_s`: the clock jumped so far ahead."""
     bucket_s = BUCKET_S[window_s]
-    values = {"path": path_id, "window": window_s, "bucket_s": bucket_s, "cap": cap, "want": max(0, want)}
+    values = {"path": path_id, "window": window_s, "bucket_s": bucket_s, "cap": cap, "want": max(0, want), "look_back_s": look_back_s}
     with cursor.connection.transaction():
         if cursor.execute(_LOCK, values).fetchone() is None:
             return Credit(0, datetime.max, 0.0)

@@ -55,6 +55,7 @@ class Want:
     window_s: int
     cap: int
     amount: int
+    look_back_s: float = 0.0  # how much longer the window is looked at, after the database's clock jumped (clocks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +128,18 @@ class Allowance:
             if now_s >= held.ask_at_s and (now_s >= held.valid_until_s or held.amount <= asked[window_s] // 2)
         }
 
-    def take(self, granted: Granted, asked_s: float) -> None:
-        """Credit came; it is valid from when it was asked for. A new bucket's takes the place of an old one's."""
-        held = self.windows[granted.want.window_s]
+    def take(self, granted: Granted, asked_s: float) -> tuple[datetime, int] | None:
+        """Credit came; it is valid from when it was asked for. A new bucket's takes the place of an old one's, whose rest is to be given back."""
+        held = self.windows.get(granted.want.window_s)
+        if held is None:  # the cap was lifted meanwhile
+            return granted.bucket_start, granted.amount
         same_bucket = held.bucket_start == granted.bucket_start
+        rest = (held.bucket_start, held.amount) if held.bucket_start and held.amount and not same_bucket else None
         held.amount = granted.amount + (held.amount if same_bucket else 0)
         held.bucket_start, held.valid_until_s = granted.bucket_start, asked_s + granted.valid_s
         held.used, held.refused = granted.used, granted.amount == 0
         held.ask_at_s = asked_s + ASK_AGAIN_S if held.refused else 0.0
+        return rest
 
     def unspent(self) -> dict[int, tuple[datetime, int]]:
         """What to return at a hand-over, by window."""
@@ -147,7 +152,7 @@ def ask(connection: Connection, wants: list[Want]) -> list[Granted]:
     with connection.cursor() as cursor:
         for want in wants:
             (path_id,) = cursor.execute(PATH_ID, {"ip": want.ip_id, "provider": want.provider_id}).fetchone() or (0,)
-            credit = reserve(cursor, path_id, want.window_s, want.cap, want.amount)
+            credit = reserve(cursor, path_id, want.window_s, want.cap, want.amount, want.look_back_s)
             granted.append(Granted(want, int(credit), credit.bucket_start, credit.valid_s, credit.used))
     return granted
 

@@ -149,20 +149,25 @@ class Engine:
         hands = self._hands
         while True:
             await asyncio.sleep(0.05)
-            now = time.monotonic()
+            now, boot_s = time.monotonic(), time.clock_gettime(time.CLOCK_BOOTTIME)
             wants = [
-                Want(path.ip_id, path.provider_id, window_s, path.allowance.windows[window_s].cap, amount)
+                Want(path.ip_id, path.provider_id, window_s, path.allowance.windows[window_s].cap, amount, hands.clocks.look_back_s(window_s, boot_s))
                 for path in hands.paths.values()
                 if path.allowance and now - path.wanted_at_s < 1.0 and not hands.stopping
                 for window_s, amount in path.allowance.wants(path.sent_per_s, now).items()
             ]
-            if not wants:
+            if not wants or not hands.clocks.caught_up(boot_s):
                 continue
             try:
+                rests = []
                 for granted in await hands.in_database(ask, wants):
-                    if allowance := hands.paths[granted.want.ip_id, granted.want.provider_id].allowance:
-                        allowance.take(granted, now)
+                    want, path = granted.want, hands.paths.get((granted.want.ip_id, granted.want.provider_id))
+                    rest = path.allowance.take(granted, now) if path and path.allowance else (granted.bucket_start, granted.amount)
+                    if rest:
+                        rests.append((want.ip_id, want.provider_id, want.window_s, *rest))
                 hands.on_room()
+                if rests:
+                    await hands.in_database(hand_back, rests)
             except Error as error:
                 log.warning("no_credit", error=str(error))
 

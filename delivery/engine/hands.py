@@ -16,8 +16,10 @@ from uuid import UUID
 import structlog
 from psycopg import Connection, Error
 
+from delivery.engine.allowance import DAY_S
 from delivery.engine.budget import Budget
 from delivery.engine.canaries import Canaries
+from delivery.engine.clocks import Clocks
 from delivery.engine.database import Database
 from delivery.engine.journal import Journal
 from delivery.engine.lease import Lease
@@ -84,6 +86,7 @@ class Hands:
         self._since: dict[int, float] = {}  # since when each IP is owned
         self.signing = Signing()
         self._clock = (time.monotonic(), datetime.now(UTC))
+        self.clocks = Clocks()
 
     # -- the world ----------------------------------------------------------------------------------------------------
 
@@ -92,6 +95,8 @@ class Hands:
         former, self.world = getattr(self, "world", None), world
         now = time.monotonic()
         self._clock = (world.asked_at_s, world.now)
+        if world.clock:
+            self.clocks.read(world.clock, DAY_S)
         self._since = {ip: self._since.get(ip, now) for ip in world.ips}
         self.paths = {key: path for key, path in self.paths.items() if key[0] in world.ips or path.in_hand or path.slots.open}
         for (ip, provider), path in self.paths.items():

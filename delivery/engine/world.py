@@ -13,6 +13,7 @@ from psycopg import Connection
 from psycopg.rows import dict_row, namedtuple_row
 
 from delivery.classify.rulebook import RuleBook
+from delivery.engine.clocks import Reading
 from delivery.engine.owned import OwnIp, take_and_look
 from delivery.engine.rivals import NOBODY, RIVALS, Rivals, rivals_of
 from pools.providers.profile import Profile, profile_of
@@ -40,6 +41,7 @@ PATHS = """
      WHERE ip_id = ANY (%(ips)s)
        AND (%(all)s OR state <> 'open' OR score < 100 OR suspended_until > platform_now() OR lifted_at > platform_now() - interval '1 min')
 """
+NOW = "SELECT platform_now() AS now, extract(epoch FROM clock_timestamp())::float8 AS clock_s"
 RULES = "SELECT * FROM pools_responserule WHERE enabled ORDER BY position"
 ROUTES = "SELECT match, host, port, tls, username, password_encrypted FROM pools_staticroute"
 TLS_EXCEPTIONS = "SELECT match FROM pools_tlsexception WHERE expires_at IS NULL OR expires_at > platform_now()"
@@ -75,6 +77,7 @@ class World:
     leaving: frozenset[int] = frozenset()  # IPs whose connections end now, for another owner
     transactional_ips: frozenset[int] = frozenset()  # of all, those that serve a transactional stream
     asked_at_s: float = 0.0  # this machine's monotonic clock before `now` was asked for
+    clock: Reading | None = None
 
     def provider(self, provider_id: int) -> tuple[str, Profile]:
         """A provider's key and limits."""
@@ -103,7 +106,10 @@ def load_world(connection: Connection, engine_id: int, node: str, former: World 
         ips, leaving = take_and_look(cursor, engine_id, node)
         # Taken before the question: an engine whose clock lagged by the time of loading would not see what became ready just now.
         asked_at_s = time.monotonic()
-        now = cursor.execute("SELECT platform_now() AS now").fetchone()["now"]  # type: ignore[index]
+        boot_s = time.clock_gettime(time.CLOCK_BOOTTIME)
+        row = cursor.execute(NOW).fetchone()
+        assert row is not None
+        now, clock = row["now"], Reading(row["clock_s"], boot_s, time.clock_gettime(time.CLOCK_BOOTTIME))
         pools: dict[int, dict[int, int]] = {}
         for row in cursor.execute(MEMBERS, {"borrowed": BORROWED_HANDICAP_MS, "fallback": FALLBACK_HANDICAP_MS}).fetchall():
             pools.setdefault(row["pool_id"], {})[row["ip_id"]] = row["handicap_ms"]
@@ -116,7 +122,7 @@ def load_world(connection: Connection, engine_id: int, node: str, former: World 
         exceptions = frozenset(row["match"] for row in cursor.execute(TLS_EXCEPTIONS).fetchall())
         catalogue, providers, default, rulebook = _slow_facts(cursor, former, now)
     first_ips = frozenset(ip for pool in first for ip in pools.get(pool, {}))
-    return World(now, ips, pools, providers, default, catalogue, rulebook, routes, exceptions, paths, rivals, leaving, first_ips, asked_at_s)
+    return World(now, ips, pools, providers, default, catalogue, rulebook, routes, exceptions, paths, rivals, leaving, first_ips, asked_at_s, clock)
 
 
 def _slow_facts(cursor: Any, former: World | None, now: datetime) -> tuple[Catalogue, dict[int, tuple[str, Profile]], Profile, RuleBook]:

@@ -90,6 +90,12 @@ def test_what_left_the_window_may_be_spent_again(path_id: int, db_cursor: psycop
     assert reserve(db_cursor, path_id, HOUR, 10, 99) == 10
 
 
+def test_after_a_jump_of_the_clock_the_window_reaches_back_as_much_further(path_id: int, db_cursor: psycopg.Cursor) -> None:
+    assert reserve(db_cursor, path_id, HOUR, 10, 10) == 10
+    shift_to(db_cursor, HOUR + BUCKET_S[HOUR])
+    assert reserve(db_cursor, path_id, HOUR, 10, 10, look_back_s=HOUR) == 0
+
+
 def test_hour_and_day_count_apart(path_id: int, db_cursor: psycopg.Cursor) -> None:
     assert reserve(db_cursor, path_id, HOUR, 5, 9) == 5
     assert reserve(db_cursor, path_id, 86_400, 7, 9) == 7
@@ -126,7 +132,9 @@ def test_many_owners_at_once_never_get_more_than_the_cap(path_id: int) -> None:
 def test_old_buckets_are_forgotten_and_live_ones_kept(path_id: int, db_cursor: psycopg.Cursor) -> None:
     reserve(db_cursor, path_id, HOUR, 10, 3)
     assert forget_old(db_cursor) == 0
-    shift_to(db_cursor, HOUR + 2 * BUCKET_S[HOUR] + 1)
+    shift_to(db_cursor, 2 * HOUR)
+    assert forget_old(db_cursor) == 0, "a jump of the clock may need it"
+    shift_to(db_cursor, 2 * HOUR + 2 * BUCKET_S[HOUR] + 1)
     assert forget_old(db_cursor) == 1
 
 
