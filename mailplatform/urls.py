@@ -14,6 +14,7 @@ urlpatterns = [
     path("", include("mailplatform.tenants.console")),
     path("", include("pools.console")),
     path("", include("delivery.console")),
+    path("", include("delivery.tlspolicy.console")),
     path("", include("monitoring.urls")),
     path("", include("delivery.urls")),
 ]
