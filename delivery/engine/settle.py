@@ -14,7 +14,7 @@ from delivery.queue.claim import Claim
 from delivery.queue.settled import AttemptRow, Settled
 from delivery.retry import POLICIES, next_attempt_at
 from mailplatform.shell.ids import ATTEMPTS_PER_DELIVERY
-from pools.outcomes import Fault, Outcome, Reason, Verdict
+from pools.outcomes import ActionKind, ActionScope, Fault, Outcome, PathAction, Reason, Verdict
 
 PATHS_IN_A_ROW = 3
 
@@ -48,7 +48,7 @@ def may_reroute(claim: Claim, room: Room) -> bool:
 
 def _again(claim: Claim, attempt: AttemptRow, outcome: Outcome, room: Room, now: datetime, jitter: float) -> Settled:
     attempts = claim.attempts + 1
-    policy, asked_s = POLICIES[claim.own_purpose], wait_asked_s(attempt.reply) or 0
+    policy, asked_s = POLICIES[claim.own_purpose], max(wait_asked_s(attempt.reply) or 0, _held_s(outcome.action, attempts))
     greylisted = outcome.reason == Reason.SOFT_GREYLIST
     due_at = next_attempt_at(policy, attempts, now, claim.expires_at, jitter, greylisted=greylisted, at_least_s=asked_s)
     if outcome.verdict == Verdict.REROUTED:
@@ -57,6 +57,12 @@ def _again(claim: Claim, attempt: AttemptRow, outcome: Outcome, room: Room, now:
         return replace(_end(claim, attempt, "expired"), attempts=attempts)
     sticky = attempt.ip_id if greylisted or (room.new_there and _may_be_greylisting(attempt)) else None
     return replace(_with(claim, attempt), attempts=attempts, due_at=due_at, sticky_ip_id=sticky)
+
+
+def _held_s(action: PathAction | None, attempts: int) -> int:
+    """How long a rule holds this one delivery: the mailbox's own limit, over all its senders, which no path of ours helps."""
+    holds = action is not None and action.kind is ActionKind.HOLD and action.scope is ActionScope.RECIPIENT and attempts >= action.trigger_count
+    return action.duration_s if action is not None and holds else 0
 
 
 def _may_be_greylisting(attempt: AttemptRow) -> bool:

@@ -12,7 +12,7 @@ from delivery.engine.settle import PATHS_IN_A_ROW, Room, settle
 from delivery.queue.claim import Claim
 from delivery.queue.settled import AttemptRow, Settled
 from mailplatform.shell.ids import attempt_id, delivery_id, message_id
-from pools.outcomes import Fault, Outcome, Reason, Verdict
+from pools.outcomes import ActionKind, ActionScope, Fault, Outcome, PathAction, Reason, Verdict
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DELIVERY = delivery_id(message_id(), 1)
@@ -46,6 +46,13 @@ def test_a_deferred_one_waits_and_counts() -> None:
     settled = _settle(Verdict.DEFERRED)
     assert settled.attempts == 1
     assert settled.due_at is not None and settled.due_at > NOW
+
+
+def test_one_whose_mailbox_gets_too_much_is_held_as_long_as_the_rule_says() -> None:
+    claim, hold = _claim(), PathAction(ActionKind.HOLD, ActionScope.RECIPIENT, 3600, 1, 3600)
+    attempt = AttemptRow(attempt_id(claim.id, 1), 1, 7, 1, 1, NOW, Verdict.DEFERRED, Reason.RATE_RECIPIENT, Fault.DESTINATION, "rcpt")
+    settled = settle(claim, attempt, Outcome(Verdict.DEFERRED, Reason.RATE_RECIPIENT, Fault.DESTINATION, "g-rcpt-fast", hold), PLENTY, NOW, 0.0)
+    assert settled.due_at is not None and settled.due_at - NOW >= timedelta(seconds=3600)
 
 
 def test_an_unknown_answer_is_tried_again() -> None:
