@@ -50,13 +50,14 @@ class Block:
     sentence: str
     until_s: float
     opened_s: float = 0.0
+    round: int = 0
     canary_ips: frozenset[int] = frozenset()  # on which canaries were blocked and nobody else is known to pass since
 
     @classmethod
     def of(cls, row: BlockRow, asked_at_s: float) -> "Block":
         ips = {kind: frozenset(int(one["ip"]) for one in row.evidence.get(kind, ())) for kind in ("blocked", "canaries", "passes")}
         times = asked_at_s + row.left_s, asked_at_s - row.age_s
-        return cls(row.id, row.state, row.canaries, ips["blocked"], row.sentence, *times, ips["canaries"] - ips["passes"])
+        return cls(row.id, row.state, row.canaries, ips["blocked"], row.sentence, *times, row.round, ips["canaries"] - ips["passes"])
 
 
 def is_block(outcome: Outcome, phase: str) -> bool:

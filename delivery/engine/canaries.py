@@ -14,7 +14,7 @@ from uuid import UUID
 import structlog
 from psycopg import Connection, Error
 
-from delivery.engine.campaigns import BLOCKED_LATELY, HANDFUL, LATELY_S, Block, Key, Say, decide, is_block, say
+from delivery.engine.campaigns import BLOCKED_LATELY, FORERUNNERS, HANDFUL, LATELY_S, Block, Key, Say, decide, is_block, say
 from delivery.engine.outbox import Job
 from delivery.engine.path import Path
 from delivery.queue import blocks
@@ -50,6 +50,7 @@ class Canaries:
         self.live: dict[Key, Block] = {}
         self._forerunners: dict[Key, int] = {}
         self._sent: set[UUID] = set()  # canaries under way
+        self._seen_passing: set[tuple[int, int, int]] = set()  # (block, round, IP): said once
         self._withheld: dict[Key, list[tuple[Path, Outcome, str]]] = {}
         self._lately: dict[Key, dict[UUID, float]] = {}
         self._counted_s = 0.0
@@ -63,7 +64,8 @@ class Canaries:
         for (provider_id, fingerprint), block in self.live.items():
             for ip_id in block.canary_ips if block.state == "testing" else ():
                 path = self._paths().get((ip_id, provider_id))
-                if path and path.others_passed_at_s(fingerprint) > block.opened_s:
+                if path and path.others_passed_at_s(fingerprint) > block.opened_s and (block.id, block.round, ip_id) not in self._seen_passing:
+                    self._seen_passing.add((block.id, block.round, ip_id))
                     self._run(self._tell(block.id, "passes", {"ip": ip_id}))
 
     async def look_again(self) -> None:
@@ -79,6 +81,8 @@ class Canaries:
         self.live = fresh | opening
         for key in [key for key in self._withheld if key not in self.live or self.live[key].state != "testing"]:
             self._judge(key)
+        if not self.live:
+            self._seen_passing.clear()
         self._forerunners = {key: count for key, count in self._forerunners.items() if key in self.live}
 
     def _judge(self, key: Key) -> None:
@@ -106,16 +110,16 @@ class Canaries:
                 aside.append(_aside(claim, block, now_s))
                 continue
             canaries[key] = canaries.get(key, 0) + 1
-            claim.sticky_ip_id = self._best_known(claim, block) or claim.sticky_ip_id
+            claim.sticky_ip_id = self._best_known(claim, block, now_s) or claim.sticky_ip_id
             going.append(claim)
         if aside:
             self._aside(aside)
         return going
 
-    def _best_known(self, claim: Claim, block: Block) -> int | None:
-        """Of this engine's paths on which it is not blocked the one where another campaign has passed last; None where none has."""
+    def _best_known(self, claim: Claim, block: Block, now_s: float) -> int | None:
+        """Of this engine's open paths on which it is not blocked the one where another campaign has passed last; None where none has."""
         paths = [path for ip in self._pool(claim.pool_id) if ip not in block.blocked_ips and (path := self._paths().get((ip, claim.provider_id)))]
-        known = [(path.others_passed_at_s(claim.fingerprint), path.ip_id) for path in paths]
+        known = [(path.others_passed_at_s(claim.fingerprint), path.ip_id) for path in paths if path.willing(now_s) and not path.probing]
         at_s, ip_id = max(known, default=(float("-inf"), 0))
         return ip_id if at_s > float("-inf") else None
 
@@ -127,6 +131,8 @@ class Canaries:
         if block is None:
             return True
         said = say(block, job.path.ip_id, self._pool(claim.pool_id), self._forerunners.get(key, 0))
+        if said is Say.CANARY and self._best_known(claim, block, now_s) not in (None, job.path.ip_id):
+            said = Say.ELSEWHERE if self._forerunners.get(key, 0) < FORERUNNERS else Say.WAIT  # dealt before it was blocked
         if said is Say.CANARY:
             said = Say.GO if block.id and await self._in_database(blocks.take_canary, block.id) else Say.WAIT
             if said is Say.GO:

@@ -1,8 +1,8 @@
 """Connections: an engine's outboxes and the workers that serve them.
 
 Owns: which connections exist. Promises: never more at a path than its slots allow; a worker more while more waits than the connections
-there are can take soon, most of them for any mail and some for transactional mail alone; an idle one is closed when another site of the same path needs its slot; behind a path that fails, hangs or is
-closed nothing waits.
+there are can take soon, most of them for any mail and some for transactional mail alone; an idle one is closed when another site of the same
+path needs its slot; behind a path that fails, hangs or is closed nothing waits. What is done for one path looks at its own outboxes only.
 """
 
 import time
@@ -14,10 +14,12 @@ from delivery.engine.worker import Worker
 
 SLOW_CONNECT_S = 2.0  # after so long without any connection nothing more is given to a path, and what waits there goes along others
 
+
 class Connections:
     def __init__(self, hands: Hands) -> None:
         self._hands = hands
         self._outboxes: dict[tuple[int, int, Site], Outbox] = {}
+        self._of: dict[tuple[int, int], list[Outbox]] = {}  # the same, by path
 
     def send(self, job: Job, site: Site) -> None:
         """Queue a job at its path and site, and open a connection for it where one is needed and allowed."""
@@ -25,16 +27,24 @@ class Connections:
         outbox = self._outboxes.get(key)
         if outbox is None or outbox.path is not job.path:  # its IP was another engine's meanwhile
             outbox = self._outboxes[key] = Outbox(job.path, site)
+            self._of.setdefault(key[:2], []).append(outbox)
         outbox.put(job)
         self.grow(outbox)
 
     def ended(self, outbox: Outbox) -> None:
         """A worker has ended: its slot goes to whoever of this path waits for one."""
-        for waiting in sorted((box for box in self._outboxes.values() if box.path is outbox.path and len(box)), key=_first_waits_first):
+        for waiting in sorted((box for box in self._siblings(outbox.path) if len(box)), key=_first_waits_first):
             self.grow(waiting)
         key = (outbox.path.ip_id, outbox.path.provider_id, outbox.site)
-        if not outbox.workers and not len(outbox) and self._outboxes.get(key) is outbox:
-            del self._outboxes[key]
+        if not outbox.workers and not len(outbox):
+            if self._outboxes.get(key) is outbox:
+                del self._outboxes[key]
+            self._of[key[:2]] = [one for one in self._of.get(key[:2], ()) if one is not outbox]
+            if not self._of[key[:2]]:
+                del self._of[key[:2]]
+
+    def _siblings(self, path: Path) -> list[Outbox]:
+        return [one for one in self._of.get((path.ip_id, path.provider_id), ()) if one.path is path]
 
     def reopen(self) -> None:
         """Whoever waits for a slot that lingered tries again, and who waits behind a connection that hangs gets another."""
@@ -45,22 +55,20 @@ class Connections:
         for outbox in list(self._outboxes.values()):
             if outbox.path.leaving or outbox.path.slots.too_many:
                 outbox.close_one_idle()
-            if now_s - outbox.reaching_since_s > SLOW_CONNECT_S and not self._works(outbox.path):
+            if now_s - outbox.reaching_since_s > SLOW_CONNECT_S and not outbox.path.probing and not self._works(outbox.path):
                 outbox.path.hangs(now_s)
             if len(outbox) and outbox.path.gives_up(now_s):
                 self.relieve(outbox)
 
     def _works(self, path: Path) -> bool:
         """Whether any connection of this path stands."""
-        return any(one.workers > one.connecting for one in self._outboxes.values() if one.path is path)
+        return any(one.workers > one.connecting for one in self._siblings(path))
 
     def relieve(self, outbox: Outbox, others: int = 0) -> None:
         """Its path met trouble: what waits there, beyond what its `others`, working connections, take soon, goes back for other paths."""
         path = outbox.path
-        if path.gives_up(time.monotonic()):
-            jobs = [job for one in self._outboxes.values() if one.path is path for job in one.drain()]
-        else:
-            jobs = outbox.excess(WAITING_A_CONNECTION * others)
+        doomed = self._siblings(path) if path.gives_up(time.monotonic()) else ()
+        jobs = [job for one in doomed for job in one.drain()] or outbox.excess(WAITING_A_CONNECTION * others)
         self._hands.give_back(jobs, elsewhere=True)
 
     def unbegun(self) -> list[Job]:
@@ -95,7 +103,7 @@ class Connections:
             self._hands.run(Worker(self._hands, outbox, self.grow, self.ended, self.relieve, first_only).run())
 
     def _free_a_slot(self, path: Path, wanting: Outbox, others: bool = False) -> bool:
-        return any(outbox.path is path and outbox is not wanting and outbox.close_one_idle(others) for outbox in self._outboxes.values())
+        return any(outbox is not wanting and outbox.close_one_idle(others) for outbox in self._siblings(path))
 
 
 def _first_waits_first(outbox: Outbox) -> bool:

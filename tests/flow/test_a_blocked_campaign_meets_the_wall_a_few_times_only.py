@@ -18,7 +18,7 @@ def _campaign(platform: Platform, *to: str) -> list[str]:
 
 def _others(platform: Platform, domain: str) -> list[str]:
     """Other mail goes there; the sending IPs that delivered it, the busiest first."""
-    sent = [platform.send(f"{fresh()}@{domain}", subject=fresh()) for _ in range(40)]
+    sent = [platform.send(f"{fresh()}@{domain}", subject=fresh(), text=f"News {fresh()}", stream="marketing") for _ in range(40)]
     ips = [platform.until(message, "delivered")["attempts"][-1]["sending_ip"] for message in sent]
     return sorted(set(ips), key=ips.count, reverse=True)
 
