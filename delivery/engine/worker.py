@@ -160,7 +160,7 @@ class Worker:
             return path.spend(now)
         async with line:
             while (wait_s := path.next_send_s(now := time.monotonic()) - now) > 0:
-                if self.hands.stopping:
+                if self.hands.stopping or not path.willing(now):
                     return None
                 await asyncio.sleep(min(wait_s, LONGEST_RATE_WAIT_S))
             return path.spend(now, waited=True)
