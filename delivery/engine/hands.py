@@ -160,6 +160,10 @@ class Hands:
         found = (host,) if is_address(host) else await self.resolver.addresses(host)
         return tuple(address for address in found if (":" in address) == ipv6)
 
+    def known_signers(self, domain_id: int) -> tuple[Signer, ...] | None:
+        """Without asking the database; None when it must be asked."""
+        return self._keyring.known(domain_id)
+
     async def signers(self, domain_id: int) -> tuple[Signer, ...]:
         known = self._keyring.known(domain_id)
         return await self.in_database(_load_keys, self._keyring, domain_id) if known is None else known

@@ -80,6 +80,7 @@ class Outbox:
     connecting: int = 0  # of the workers, those without a session yet
     moved_at_s: float = 0.0  # when a job was last taken, or a connection opened for those that wait
     reaching_since_s: float = float("inf")  # when a connection that is being made was begun
+    lost_early: int = 0  # connections in a row that ended with an envelope that had gone early
     _heap: list[tuple[int, float, int, Job]] = field(default_factory=list)
     _idle: list[Idle] = field(default_factory=list)
     _order: "count[int]" = field(default_factory=count)
@@ -111,6 +112,10 @@ class Outbox:
             return None
         self.moved_at_s = time.monotonic()
         return heapq.heappop(self._heap)[3]
+
+    def next_bulk(self) -> Job | None:
+        """The next one, unless it is transactional: that goes along whichever connection is free first."""
+        return self.next() if self._heap and self._heap[0][0] else None
 
     async def wait(self, timeout_s: float, first_only: bool = False) -> Job | None:
         """The next job, or None when none came in time or the connection is wanted elsewhere."""

@@ -27,7 +27,7 @@ class _Wanted:
 
 
 class Signing:
-    """`sign` may be asked by any number of coroutines."""
+    """`begin` may be asked as often as wanted; what it gives may be awaited or let go."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -35,15 +35,15 @@ class Signing:
         self._waiting: deque[_Wanted] = deque()
         self._busy = 0
 
-    async def sign(self, signers: Sequence[Signer], head: bytes, body_hash: bytes) -> bytes:
-        """The signature fields that go above this head."""
+    def begin(self, signers: Sequence[Signer], head: bytes, body_hash: bytes) -> "asyncio.Future[bytes]":
+        """The signature fields that go above this head, soon."""
         answer: asyncio.Future[bytes] = self._loop.create_future()
         self._waiting.append(_Wanted(signers, head, body_hash, answer))
         if self._busy < THREADS:
             # Not before this tick is over: what others ask in it goes along.
             self._busy += 1
             self._loop.call_soon(self._start)
-        return await answer
+        return answer
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)

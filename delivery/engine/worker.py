@@ -1,42 +1,39 @@
 """Worker: one connection of one path to one site, from its first job to its last.
 
-Checklist of a job: the lease holds, the rate lets it go, there is a session, it is signed, it is sent with a journal line before the
-dot, the answer is journaled, classified, settled. A session that is not usable is replaced; a job whose turn cannot come is
-given back as it came. Never: touches the database.
+Checklist of a job: the lease holds, there is a session, it is signed, the rate lets it go, it is sent with a journal line before the
+dot, the answer is concluded. While more waits, the next one's envelope goes along with the dot, which saves a round trip a message; not that of a
+transactional one, which shall not wait for another's answer. A session that is not usable is replaced; a job whose turn
+cannot come is given back as it came. Never: touches the database.
 """
 
 import asyncio
 import time
 from collections.abc import Callable
-from datetime import timedelta
-from uuid import UUID
 
 import structlog
 from psycopg import Error
 
 from delivery.classify.classify import classify_connect, classify_transcript
+from delivery.engine.conclude import ANSWER_LOST, after_a_surprise, broke, conclude, said_of
 from delivery.engine.hands import Hands
 from delivery.engine.journal import JournalFailed
+from delivery.engine.letter import Letter
 from delivery.engine.outbox import Job, Outbox
 from delivery.engine.path import Spent
-from delivery.engine.reach import wait_for_tls
-from delivery.engine.settle import Room, settle
-from delivery.queue.settled import AttemptRow
 from delivery.smtp.connect import ConnectFailure
 from delivery.smtp.session import Session
 from delivery.smtp.wire import Envelope, Failure, Phase, Reply, Transcript
 from delivery.tlspolicy.broken import is_broken_tls
-from mailplatform.shell.ids import attempt_id
 from pools.limits import LINGER_S
-from pools.outcomes import Fault, Outcome, Reason, Verdict
-from pools.scoped import OF_SENDERS
+from pools.outcomes import Outcome, Verdict
 from pools.purposes import Purpose
 
 IDLE_S = 10.0
 YIELDS_S = 0.005  # to transactional messages in line
 LONGEST_RATE_WAIT_S = 0.25  # a limit may rise, a slow answer may come, or the engine may stop meanwhile
 NOT_THE_PATHS = (Failure.DNS, Failure.ADDRESS_REFUSED)
-ANSWER_LOST = Outcome(Verdict.UNKNOWN, Reason.NETWORK_ANSWER_LOST, Fault.INFRASTRUCTURE)
+EARLY_LOSSES = 3  # so many connections in a row that ended with an envelope early: no more of that to this site
+SLOW_ANSWER_MS = 1000  # who kept us waiting so long for an answer gets no envelope early
 log = structlog.get_logger(__name__)
 
 
@@ -56,31 +53,36 @@ class Worker:
         outbox.first_only += first_only
         self.path.kept.others_open += not first_only
         self.job: Job | None = None
-        self._dot_written = False  # of this job's message
-        self._heard: Transcript | None = None  # how its conversation ended
+        self.letter: Letter | None = None  # the job's
+        self._ahead: Letter | None = None  # the next one's: taken from the outbox, perhaps announced
         self._connect_ms = 0
+        self._slow = False  # its last answer was long in coming
         self._leaving = False
         self._free_at_s = 0.0  # until when the peer may still count the last connection
 
     async def run(self) -> None:
         try:
-            while self._goes_on() and (job := self.outbox.next(self._first_only) or await self.outbox.wait(self._idle_s(), self._first_only)):
-                self.job, self._dot_written, self._heard = job, False, None
+            while (self._is_announced(self._ahead) or self._goes_on()) and (job := await self._next()):
+                self.job = job
                 try:
                     await self._handle(job)
                 except (Error, JournalFailed):
-                    if self._dot_written:
+                    if self.letter and self.letter.dot_written:
                         raise
                     self.hands.give_back([job])  # the database went away, or the disk is full, before anything was sent
-                self.job = None
+                self.job = self.letter = None
+            self._let_ahead_go()
         except asyncio.CancelledError:
-            if self.job and self._dot_written and self.hands.lease.valid():  # the end of a drain: nobody waits for this answer any more
-                self._finish(self.job, ANSWER_LOST, Phase.BODY, None, "the engine ended before the answer came", {})
+            if self.letter and self.letter.dot_written and self.hands.lease.valid():  # the end of a drain: nobody waits for this answer any more
+                self._conclude(self.letter.job, ANSWER_LOST, Phase.BODY, None, "the engine ended before the answer came", {})
             raise
         except Exception:
             log.exception("worker_failed", path=str((self.path.ip_id, self.path.provider_id)))
             if self.job:
-                self._surprise(self.job)
+                letter = self.letter
+                outcome, phase, said = after_a_surprise(letter and letter.heard, bool(letter and letter.dot_written))
+                self._conclude(self.job, outcome, phase, said, "an error on our side; it is in the log", {})
+            self._let_ahead_go()
         finally:
             self._connected()
             await self._hang_up()
@@ -113,21 +115,22 @@ class Worker:
         return min(IDLE_S, self.path.profile.idle_timeout_s / 2)
 
     async def _handle(self, job: Job) -> None:
-        if self.path.gives_up(time.monotonic()):
-            self.hands.give_back([job], elsewhere=True)
-            self._on_trouble(self.outbox, self._others)
-            return
-        if self.hands.stopping or not self.hands.lease.valid():
-            self.hands.give_back([job])
-            return
-        if self.hands.scopes.active and (aside := self.hands.scopes.suspended(job.claim, time.monotonic())):
-            self.path.in_hand -= 1
-            self.hands.set_aside([aside])
-            return
-        if self.hands.canaries.live and not await self.hands.canaries.may_go(job):
-            return
-        if not await self._have_session(job):
-            return
+        if not self._is_announced(self.letter):
+            if self.path.gives_up(time.monotonic()):
+                self.hands.give_back([job], elsewhere=True)
+                self._on_trouble(self.outbox, self._others)
+                return
+            if self.hands.stopping or not self.hands.lease.valid():
+                self.hands.give_back([job])
+                return
+            if self.hands.scopes.active and (aside := self.hands.scopes.suspended(job.claim, time.monotonic())):
+                self.path.in_hand -= 1
+                self.hands.set_aside([aside])
+                return
+            if self.hands.canaries.live and not await self.hands.canaries.may_go(job):
+                return
+            if not await self._have_session(job):
+                return
         await self._send(job)
 
     async def _turn(self, first: bool) -> Spent | None:
@@ -164,13 +167,6 @@ class Worker:
                     return None
                 await asyncio.sleep(min(wait_s, LONGEST_RATE_WAIT_S))
             return path.spend(now, waited=True)
-
-    def _not_sent(self, job: Job, spent: Spent | None) -> None:
-        """Nothing of it was written: it goes back as it came."""
-        if spent is not None:
-            self.path.answered(spent, time.monotonic())
-            self.path.not_written(spent, time.monotonic())
-        self.hands.give_back([job])
 
     # -- session ------------------------------------------------------------------------------------------------------
 
@@ -225,7 +221,7 @@ class Worker:
         # Broken TLS, a name without an address: the host's, whoever asks. What other connections do well is no fault of the path's.
         if not self._others and failure.failure not in NOT_THE_PATHS and not is_broken_tls(failure):
             self.path.connect_failed(now, str(failure))
-        self._finish(job, outcome, failure.phase, failure.reply, str(failure.detail or failure), {"connect": self._connect_ms}, failure=failure)
+        self._conclude(job, outcome, failure.phase, failure.reply, str(failure.detail or failure), {"connect": self._connect_ms}, failure=failure)
 
     async def _hang_up(self) -> None:
         session, self.session = self.session, None
@@ -242,113 +238,132 @@ class Worker:
     # -- message ------------------------------------------------------------------------------------------------------
 
     async def _send(self, job: Job) -> None:
-        session, hands, claim = self.session, self.hands, job.claim
+        session, hands, path = self.session, self.hands, self.path
         assert session is not None
-        attempt = attempt_id(claim.id, claim.tries + 1)
-        head = (claim.own_head or b"") + hands.delivery_head(claim) + job.body.mime[: job.body.head_length]
-        body = job.body.mime[job.body.head_length :]
-        signers = await hands.signers(claim.domain_id)
-        if signers:
-            head = await hands.signing.sign(signers, head, job.body.body_hash) + head
-        before = session.sent
-        reused = before > 0
-        size = len(head) + len(body)
-        envelope = Envelope(hands.return_path(claim.id), claim.recipient, size, job.body.needs_8bit, job.body.needs_smtputf8, job.body.wire_ready)
-        spent = await self._turn(claim.purpose == Purpose.TRANSACTIONAL)
-        if spent is None or not (hands.lease.valid() and session.usable and self.path.willing(time.monotonic())):
-            self._not_sent(job, spent)
+        letter = self.letter = self.letter or Letter(hands, job, await hands.signers(job.claim.domain_id))
+        envelope = await letter.sealed()
+        announced = self._is_announced(letter)
+        before = session.sent - announced
+        if not announced:
+            letter.spent = await self._turn(job.claim.purpose == Purpose.TRANSACTIONAL)
+            if letter.spent is None or not (hands.lease.valid() and session.usable and path.willing(time.monotonic())):
+                self._not_sent(letter)
+                return
+        self._look_ahead(session, before)
+        transcript = await self._converse(session, letter, envelope, announced)
+        if announced and transcript.mail is None and transcript.failure is not Failure.TIMEOUT:  # it ended before a word of this message: nothing was tried
+            self.outbox.lost_early += 1
+            hands.give_back([job])
             return
-        try:
-            hands.journal.begun(attempt)
-            transcript = self._heard = await session.send(envelope, head, body, lambda: self._may_write_dot(attempt))
-        finally:
-            self.path.answered(spent, time.monotonic())
         if not _rcpt_written(transcript, session, before):
-            self.path.not_written(spent, time.monotonic())
+            path.not_written(letter.spent, time.monotonic())
         if transcript.failure is Failure.FENCED:
             hands.give_back([job])
             return
+        reused = before > 0
         outcome = classify_transcript(transcript, job.provider_key, hands.world.rulebook)
-        timings = {**({} if reused else {"connect": self._connect_ms}), **transcript.timings_ms}
-        if transcript.failure in (Failure.CUT, Failure.TIMEOUT) and not (reused or self._dot_written or self._others):
-            self.path.connect_failed(time.monotonic(), _broke(transcript, session))
+        timings = transcript.timings_ms if reused else {"connect": self._connect_ms, **transcript.timings_ms}
+        if transcript.failure in (Failure.CUT, Failure.TIMEOUT) and not (reused or letter.dot_written or self._others):
+            path.connect_failed(time.monotonic(), broke(transcript, session))
         else:
-            self.path.sent(time.monotonic())
-        said = transcript.reply
-        if transcript.failure and said and said.code < 400:  # the last word before it broke says nothing of what became of the message
-            said = None
-        self._finish(job, outcome, transcript.phase, said, _broke(transcript, session), timings, reused)
+            path.sent(time.monotonic())
+        if announced:
+            self.outbox.lost_early = 0
+        self._slow = timings.get("body", 0) > SLOW_ANSWER_MS
+        self._conclude(job, outcome, transcript.phase, said_of(transcript), broke(transcript, session), timings, reused)
 
-    def _may_write_dot(self, attempt: UUID) -> bool:
+    async def _converse(self, session: Session, letter: Letter, envelope: Envelope, announced: bool) -> Transcript:
+        assert letter.spent is not None
+        try:
+            if not announced:
+                self.hands.journal.begun(letter.attempt)
+            letter.heard = await session.send(envelope, letter.head, letter.body, lambda: self._may_write_dot(letter), self._announce)
+        finally:
+            self.path.answered(letter.spent, time.monotonic())
+        return letter.heard
+
+    def _may_write_dot(self, letter: Letter) -> bool:
         """In the loop tick of the last write: the lease holds, and the journal knows."""
         if not self.hands.lease.valid():
             return False
-        self.hands.journal.dot(attempt)
-        self._dot_written = True
+        self.hands.journal.dot(letter.attempt)
+        letter.dot_written = True
         return True
 
-    def _finish(
+    def _not_sent(self, letter: Letter) -> None:
+        """Nothing of it was written: it goes back as it came."""
+        if letter.spent is not None:
+            self.path.answered(letter.spent, time.monotonic())
+            self.path.not_written(letter.spent, time.monotonic())
+        self.hands.give_back([letter.job])
+
+    # -- the next message ---------------------------------------------------------------------------------------------
+
+    def _is_announced(self, letter: Letter | None) -> bool:
+        """Its envelope is on the wire, and the connection still stands."""
+        session = self.session
+        return letter is not None and session is not None and session.usable and session.announced is not None and session.announced is letter.envelope
+
+    async def _next(self) -> Job | None:
+        """The next job: the one that was taken early, or the outbox's."""
+        letter = self.letter = self._ahead
+        self._ahead = None
+        if letter is None:
+            return self.outbox.next(self._first_only) or await self.outbox.wait(self._idle_s(), self._first_only)
+        if letter.spent is not None and not (self._is_announced(letter) and self.path.willing(time.monotonic())):
+            # The connection, or the path, ended with the answer before. Whoever ends after each message is told nothing early.
+            self.outbox.lost_early += 1
+            self.path.answered(letter.spent, time.monotonic())
+            letter.spent = None
+            await self._hang_up()
+        return letter.job
+
+    def _look_ahead(self, session: Session, before: int) -> None:
+        """Take the next job while this one is talked about, so that it is signed in time; only where all connections have enough to do."""
+        outbox, path, hands = self.outbox, self.path, self.hands
+        if path.rates or path.probing or hands.canaries.live or hands.scopes.active or hands.stopping or self._first_only:
+            return
+        if self._slow or outbox.lost_early > EARLY_LOSSES or not session.features.pipelining or before + 2 > path.limits.messages_per_connection:
+            return
+        if job := outbox.next_bulk():
+            self._ahead = Letter.at_once(hands, job)
+            if self._ahead is None:
+                outbox.put(job)
+
+    def _announce(self) -> Envelope | None:
+        """In the tick of the dot's write: the envelope that goes along with it."""
+        ahead, path, now = self._ahead, self.path, time.monotonic()
+        if ahead is None or not ahead.signed or path.rates or self.hands.stopping or not path.willing(now):
+            return None
+        ahead.spent = path.spend(now)
+        if ahead.spent is None:
+            return None
+        try:
+            self.hands.journal.begun(ahead.attempt)
+        except JournalFailed:
+            self.path.answered(ahead.spent, now)
+            self.path.not_written(ahead.spent, now)
+            ahead.spent = None
+            return None
+        return ahead.seal()
+
+    def _let_ahead_go(self) -> None:
+        """Nobody sends it here any more."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            if ahead.spent is not None:
+                self.path.answered(ahead.spent, time.monotonic())
+            self.hands.give_back([ahead.job])
+
+    def _conclude(
         self, job: Job, outcome: Outcome, phase: Phase, reply: Reply | None, detail: str, timings: dict[str, int], reused: bool = False,
         failure: ConnectFailure | None = None,
     ) -> None:  # fmt: skip
-        """Attempt, consequence, journal, record; then what the path learns from it."""
-        hands, claim, session = self.hands, job.claim, self.session
-        now = hands.now()
-        attempt = AttemptRow(
-            id=attempt_id(claim.id, claim.tries + 1),
-            engine_id=hands.id,
-            ip_id=self.path.ip_id,
-            pool_id=claim.pool_id,
-            provider_id=claim.provider_id,
-            started_at=now - timedelta(milliseconds=sum(timings.values())),
-            verdict=outcome.verdict,
-            reason=outcome.reason,
-            fault=outcome.fault,
-            phase=phase,
-            rule=outcome.rule or "",
-            code=reply.code if reply else None,
-            enhanced=(reply.enhanced or "") if reply else "",
-            reply=reply.text if reply else detail[:2000],
-            mx_host=session.host if session else (failure and failure.host) or (self.outbox.site.hosts or ("",))[0],
-            mx_address=session.address if session else None,
-            tls=session.tls if session else "",
-            connection_reused=reused,
-            timings=timings,
-            why=job.why,
-        )
-        room = Room(hands.other_paths(claim, self.path.ip_id), hands.budget_left(claim), self.path.last_passed_s < 0)
-        settled = settle(claim, attempt, outcome, room, now, hands.jitter())
-        if failure and is_broken_tls(failure):
-            settled = wait_for_tls(settled, claim, failure, now)
-        hands.settled(job, settled)
-        if outcome.verdict is Verdict.DELIVERED:
-            self.path.passed(claim.fingerprint, time.monotonic())
-            if not hands.canaries.live:
-                return
-        withheld = hands.canaries.heard(job, outcome, attempt)
-        if outcome.action and not (withheld and outcome.action.scope not in OF_SENDERS):
-            hands.act(self.path, outcome, attempt.reply, claim)
+        conclude(self.hands, self.outbox, self.session, job, outcome, phase, reply, detail, timings, reused, failure)
         if outcome.verdict is Verdict.REROUTED:
             self._on_trouble(self.outbox, self._others)
-
-    def _surprise(self, job: Job) -> None:
-        """A bug of ours: temporary for the mail, loud for us (it has been logged). What the provider said of the message stands all the same."""
-        heard, detail = self._heard, "an error on our side; it is in the log"
-        if heard and heard.accepted:
-            self._finish(job, Outcome(Verdict.DELIVERED, Reason.ACCEPTED, Fault.NONE), Phase.BODY, heard.final, detail, {})
-        elif self._dot_written and (heard is None or heard.unknowable):
-            self._finish(job, ANSWER_LOST, Phase.BODY, None, detail, {})
-        else:
-            self._finish(job, Outcome(Verdict.DEFERRED, Reason.LOCAL_ERROR, Fault.INFRASTRUCTURE), Phase.CONNECT, None, detail, {})
 
 
 def _rcpt_written(transcript: Transcript, session: Session, before: int) -> bool:
     """False only where it is certain: nothing was written at all, or MAIL alone by a peer that wants one command at a time."""
     return session.sent > before and (transcript.phase is not Phase.MAIL or session.features.pipelining)
-
-
-def _broke(transcript: Transcript, session: Session) -> str:
-    """In words, where no reply says it."""
-    if transcript.failure is None:
-        return ""
-    return f"{transcript.failure} in {transcript.phase}" + (f": {session.detail}" if session.detail else "")
