@@ -73,7 +73,7 @@ def condemn(connection: psycopg.Connection[Any], engine: EngineSeen, judgement: 
         if journal is not None:  # a missing file is an empty journal
             replayed = replay(connection, journal)
             answered, unknowable, begun = replayed.answered, replayed.unknowable, replayed.begun
-        evicted = evict(connection, engine.engine_id, begun)
+        evicted = evict(connection, engine.engine_id, None if journal is None else begun)
         given_back = evicted.given_back
         took_ms = round((time.monotonic() - begun_s) * 1000)
         evidence = {**_evidence(engine, judgement, journal, took_ms), "begun": len(begun), "held": evicted.held}

@@ -39,6 +39,11 @@ GIVE_BACK = f"""
     INSERT INTO delivery_ready ({columns.LIST})
     SELECT {columns.select("gone", crashes="gone.crashes + gone.begun", tries="gone.tries + gone.begun")} FROM gone
 """
+# Nobody could read its journal: any of them may have been begun, and its number may come back with a late answer. No crash is counted.
+GIVE_BACK_UNREAD = f"""
+    WITH gone AS (DELETE FROM delivery_claimed WHERE engine_id = %(engine)s RETURNING *)
+    INSERT INTO delivery_ready ({columns.LIST}) SELECT {columns.select("gone", tries="gone.tries + 1")} FROM gone
+"""
 LEAVE = f"""
     WITH gone AS (DELETE FROM delivery_claimed WHERE engine_id = %(engine)s RETURNING *)
     INSERT INTO delivery_ready ({columns.LIST}) SELECT {columns.LIST} FROM gone
@@ -66,14 +71,14 @@ def renew(connection: Connection, engine_id: int) -> tuple[bool, object] | None:
     return connection.execute(RENEW, [engine_id]).fetchone()
 
 
-def evict(connection: Connection, engine_id: int, begun: Collection[UUID] = ()) -> Evicted:
-    """End an engine's rights and give its claims back. `begun`: what its journal says it had begun. Safe to repeat."""
-    rows = {"engine": engine_id, "begun": list(begun)}
+def evict(connection: Connection, engine_id: int, begun: Collection[UUID] | None = ()) -> Evicted:
+    """End an engine's rights and give its claims back. `begun`: what its journal says it had begun; None: it is out of reach. Safe to repeat."""
+    rows = {"engine": engine_id, "begun": list(begun or ())}
     with connection.transaction():
         connection.execute(DROP_LEASES, [engine_id])
         was_there = connection.execute(DROP, [engine_id]).rowcount == 1
         held = connection.execute(HOLD, rows).rowcount
-        given_back = connection.execute(GIVE_BACK, rows).rowcount
+        given_back = connection.execute(GIVE_BACK_UNREAD if begun is None else GIVE_BACK, rows).rowcount
     return Evicted(was_there, given_back, held)
 
 
@@ -87,4 +92,4 @@ def leave(connection: Connection, engine_id: int) -> int:
 
 def sweep(connection: Connection) -> int:
     """Give back the claims of engines that are no more. Returns how many."""
-    return sum(evict(connection, engine_id).given_back for (engine_id,) in connection.execute(ORPHANED).fetchall())
+    return sum(evict(connection, engine_id, None).given_back for (engine_id,) in connection.execute(ORPHANED).fetchall())

@@ -120,6 +120,19 @@ def test_a_late_delivered_does_not_take_it_out_of_another_engines_hands() -> Non
         assert rows("SELECT count(*) FROM delivery_attempt") == [(1,)]
 
 
+def test_a_late_answer_of_an_unread_journal_keeps_its_number_beside_the_next_ones() -> None:
+    """Both went: the history shows both, and which came first."""
+    house, provider = House.build(), knows("gmail.com")
+    house.put(house.message("a@gmail.com"))
+    with engine(house, 0) as first, engine(house, 1) as second, connect() as raw:
+        (one,) = claimed(house, provider.id, first)
+        evict(raw, first, None)
+        (again,) = claimed(house, provider.id, second)
+        keep(second, settled(house, again, second))
+        keep(first, settled(house, one, first))
+    assert rows("SELECT right(id::text, 2), engine_id, verdict FROM delivery_attempt ORDER BY id") == [("01", first, "delivered"), ("02", second, "delivered")]
+
+
 def test_a_late_deferral_changes_nothing_but_the_history() -> None:
     house, provider = House.build(), knows("gmail.com")
     house.put(house.message("a@gmail.com"))
