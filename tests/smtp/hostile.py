@@ -120,7 +120,9 @@ class Line:
 class Peer:
     """`with Peer(script) as peer:` listens at `peer.port` until the block ends."""
 
-    def __init__(self, *scripts: Callable[[Line], object], context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, *scripts: Callable[[Line], object], context: ssl.SSLContext | None = None, address: str = "127.0.0.1", port: int = 0
+    ) -> None:
         self.scripts = scripts
         self.lines: list[bytes] = []
         self.messages: list[bytes] = []
@@ -129,7 +131,7 @@ class Peer:
         self._context = context
         self._threads: list[threading.Thread] = []
         self._open: list[Line] = []
-        self._server = socket.create_server(("127.0.0.1", 0))
+        self._server = socket.create_server((address, port), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
         self.port: int = self._server.getsockname()[1]
 
     @property
