@@ -19,6 +19,7 @@ WEIGHT = 0.15  # of one answer among the last ones
 TIME_WEIGHT = 0.25
 FIRST_ANSWER_S, FIRST_CONNECT_S = 0.1, 0.1  # what an unknown path is thought to take
 FEWEST_SEEN = 3.0  # answers before a path's word counts
+ENOUGH_IPS = 3
 PROVIDERS_AT = 0.3  # so much refused on every path is told as the provider's mood
 # Said of one mailbox, one sender or the DNS, not of the path.
 _NOT_ABOUT_US = {
@@ -123,13 +124,15 @@ def against_us(verdict: str, reason: str, fault: str) -> str:
     return reason
 
 
-def provider_mood(words: Iterable[Heard]) -> ProviderMood:
-    """What all paths share: the least that any of them hears. One path alone cannot tell.
+def provider_mood(words: Iterable[Heard], ips: int) -> ProviderMood:
+    """What all paths share: the least that any of them hears. `ips` may send there: three of them have to agree, or all where there are fewer.
+
+    One alone cannot tell, and two that are refused say nothing of six that were not tried.
 
     A block is never the provider's mood: it names what it blocks, and another address may pass.
     """
     told = [word for word in words if word.seen >= FEWEST_SEEN]
-    if len(told) < 2:
+    if len(told) < max(2, min(ENOUGH_IPS, ips)):
         return AS_USUAL
     least = min(told, key=_refused)
     families = {word.reason.partition(".")[0] for word in told}

@@ -27,9 +27,10 @@ def stand(paths: Iterable[Path], rivals: Rivals, health: Health, now_s: float, w
     for (_, provider), rival in rivals.paths.items():
         if rival.heard:
             heard.setdefault(provider, []).append(rival.heard)
+    ips = {path.ip_id for several in by_provider.values() for path in several} | {ip for ip, rival in rivals.ips.items() if rival.open}
     of_node, moods = health.points(), {}
     for provider, own in by_provider.items():
-        mood = provider_mood([*heard.get(provider, ()), *(_heard(path, now_s) for path in own)])
+        mood = provider_mood([*heard.get(provider, ()), *(_heard(path, now_s) for path in own)], len(ips))
         if mood is not AS_USUAL:
             moods[provider] = mood
         fastest_s = max(FIRST_ANSWER_S, min(path.mood.answer_now_s(now_s) for path in own))

@@ -20,25 +20,30 @@ def _refused(times: int, now_s: float = 0.0, reason: str = Reason.RATE_IP) -> Mo
 
 
 def test_what_every_path_hears_is_the_providers() -> None:
-    found = provider_mood([REFUSES, Heard(0.5, 10, Reason.RATE_CONNECTIONS)])
+    found = provider_mood([REFUSES, Heard(0.5, 10, Reason.RATE_CONNECTIONS)], 2)
     assert (found.refused, found.reason) == (0.5, Reason.RATE_CONNECTIONS)
 
 
 def test_one_path_that_is_taken_makes_it_the_others_own() -> None:
-    assert provider_mood([REFUSES, REFUSES, TAKES]) is AS_USUAL
+    assert provider_mood([REFUSES, REFUSES, REFUSES, TAKES], 4) is AS_USUAL
 
 
 def test_one_path_alone_cannot_tell() -> None:
-    assert provider_mood([REFUSES]) is AS_USUAL
-    assert provider_mood([REFUSES, Heard(1.0, 1, Reason.RATE_IP)]) is AS_USUAL, "one answer is no word"
+    assert provider_mood([REFUSES], 1) is AS_USUAL
+    assert provider_mood([REFUSES, Heard(1.0, 1, Reason.RATE_IP)], 2) is AS_USUAL, "one answer is no word"
+
+
+def test_two_that_are_refused_say_nothing_of_those_that_were_not_tried() -> None:
+    assert provider_mood([REFUSES, REFUSES], 8) is AS_USUAL
+    assert provider_mood([REFUSES, REFUSES, REFUSES], 8).reason == Reason.RATE_IP
 
 
 def test_different_refusals_are_not_one_mood() -> None:
-    assert provider_mood([REFUSES, Heard(0.8, 10, Reason.SOFT_SYSTEM)]) is AS_USUAL
+    assert provider_mood([REFUSES, Heard(0.8, 10, Reason.SOFT_SYSTEM)], 2) is AS_USUAL
 
 
 def test_a_block_is_never_the_providers_mood() -> None:
-    assert provider_mood([Heard(1.0, 10, Reason.BLOCK_IP_REPUTATION)] * 2) is AS_USUAL
+    assert provider_mood([Heard(1.0, 10, Reason.BLOCK_IP_REPUTATION)] * 3, 3) is AS_USUAL
 
 
 def test_what_was_heard_counts_half_after_a_minute_without_news() -> None:
@@ -98,7 +103,7 @@ def test_whatever_the_column_holds_makes_a_mood(data: Any) -> None:
 
 
 def test_people_read_whose_mood_it_is() -> None:
-    kept = to_json(_refused(20), provider_mood([REFUSES, REFUSES]), 0, 0)
+    kept = to_json(_refused(20), provider_mood([REFUSES, REFUSES], 2), 0, 0)
     assert "every sending IP hears the same: it is the provider" in mood_words(kept) and "rate_limited.ip" in mood_words(kept)
     assert mood_words(to_json(_refused(20), AS_USUAL, 0, 0)).count("provider") == 0
     assert mood_words({}) == ""
