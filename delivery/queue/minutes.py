@@ -21,33 +21,40 @@ TLS_ERRORS = frozenset({Reason.TLS_HANDSHAKE, Reason.TLS_CERTIFICATE, Reason.TLS
 STREAM_COUNTERS = ("attempted", "delivered", "delivered_first_try", "deferred", "bounced", "bounced_other", "complaints", "wait_ms_sum")
 
 
+PATH_KEYS = ("ip_id", "provider_id")
+STREAM_KEYS = ("stream_id", "pool_id", "provider_id", "tenant_id", "purpose")
+TOLD = STREAM_KEYS[3:]  # of the stream; its row of this minute keeps them as they were at first, though a person changes its purpose
+
+
 def _add(table: str, keys: Sequence[str], counters: Sequence[str]) -> str:
     names = [*keys, *counters]
     return f"""
         INSERT INTO {table} (minute, {", ".join(names)})
         SELECT date_trunc('minute', %(now)s::timestamptz), * FROM unnest({", ".join(f"%({name})s::int8[]" for name in names)})
-        ON CONFLICT (minute, {", ".join(key for key in keys if key not in ("tenant_id", "purpose"))})
+        ON CONFLICT (minute, {", ".join(key for key in keys if key not in TOLD)})
         DO UPDATE SET {", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in counters)}
     """
 
 
-ADD_PATHS = _add("pools_pathminute", ("ip_id", "provider_id"), PATH_COUNTERS)
-ADD_STREAMS = _add("pools_streamminute", ("stream_id", "tenant_id", "purpose", "pool_id", "provider_id"), STREAM_COUNTERS)
+ADD_PATHS = _add("pools_pathminute", PATH_KEYS, PATH_COUNTERS)
+ADD_STREAMS = _add("pools_streamminute", STREAM_KEYS, STREAM_COUNTERS)
 
 
 def count_minutes(cursor: Cursor, settled: Sequence[Settled], now: datetime) -> None:
     """Add these attempts to their path's and stream's minute."""
     paths: dict[tuple[int, ...], dict[str, int]] = {}
     streams: dict[tuple[int, ...], dict[str, int]] = {}
+    told: dict[tuple[int, ...], tuple[int, ...]] = {}
     now_ms = int(now.timestamp() * 1000)
     for one in settled:
         attempt = one.attempt
         key: tuple[int, ...] = (attempt.ip_id, attempt.provider_id)
         _of_path(one, paths.get(key) or paths.setdefault(key, dict.fromkeys(PATH_COUNTERS, 0)))
-        key = (one.stream_id, one.tenant_id, one.purpose, attempt.pool_id, attempt.provider_id)
+        key = told.setdefault((one.stream_id, attempt.pool_id, attempt.provider_id), (one.tenant_id, one.purpose))
+        key = (one.stream_id, attempt.pool_id, attempt.provider_id, *key)
         _of_stream(one, now_ms, streams.get(key) or streams.setdefault(key, dict.fromkeys(STREAM_COUNTERS, 0)))
-    _store(cursor, ADD_PATHS, ("ip_id", "provider_id"), PATH_COUNTERS, paths, now)
-    _store(cursor, ADD_STREAMS, ("stream_id", "tenant_id", "purpose", "pool_id", "provider_id"), STREAM_COUNTERS, streams, now)
+    _store(cursor, ADD_PATHS, PATH_KEYS, PATH_COUNTERS, paths, now)
+    _store(cursor, ADD_STREAMS, STREAM_KEYS, STREAM_COUNTERS, streams, now)
 
 
 def _of_path(one: Settled, counts: dict[str, int]) -> None:

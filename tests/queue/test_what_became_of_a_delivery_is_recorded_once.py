@@ -54,6 +54,15 @@ def test_a_delivered_one_leaves_the_queue_with_its_attempt_and_its_minutes() -> 
         assert rows("SELECT attempted, delivered, delivered_first_try FROM pools_streamminute") == [(1, 1, 1)]
 
 
+def test_a_stream_whose_purpose_changed_meanwhile_is_counted_once() -> None:
+    house, provider = House.build(), knows("gmail.com")
+    house.put(house.message("a@gmail.com"), house.message("b@gmail.com"))
+    with engine(house) as number:
+        one, two = claimed(house, provider.id, number)
+        keep(number, settled(house, one, number), replace(settled(house, two, number), purpose=2))
+        assert rows("SELECT attempted, delivered FROM pools_streamminute") == [(2, 2)]
+
+
 def test_recording_twice_changes_nothing() -> None:
     house, provider = House.build(), knows("gmail.com")
     house.put(house.message("a@gmail.com"), house.message("b@gmail.com"))
