@@ -24,6 +24,7 @@ def maintain() -> str:
     from delivery.queue.fence import sweep
     from delivery.queue.promote import expire_ready
     from delivery.submit.idempotency import forget_old
+    from delivery.tlspolicy.store import forget_old as forget_old_tls
     from pools import allowances, scoped
 
     with connection.cursor() as cursor:
@@ -34,6 +35,7 @@ def maintain() -> str:
         swept = sweep(plain)
         expired = expire_ready(plain, lowest_id_at(int((now() - timedelta(hours=1)).timestamp() * 1000)))
         buckets = allowances.forget_old(cursor) + scoped.forget_old(plain)
+        forget_old_tls(plain)
     given_back = f"{expired} expired unclaimed, {swept} claims of lost engines given back"
     return f"{given_back}; {forgotten} idempotency keys and {buckets} allowance buckets and scoped limits forgotten"
 

@@ -87,8 +87,10 @@ class Sites:
             self._keep(one.domain, one.hosts, one.secure, time.monotonic() + one.ttl_s, policies.get(one.domain))
 
     def learn_policy(self, domain: str, policy: Policy | None) -> None:
-        """A policy that came too late for the domain's first mail."""
-        if known := self._known.get(domain):
+        """A policy that came too late for the domain's first mail, or that another engine fetched."""
+        known = self._known.get(domain)
+        mode = policy.mode if policy else Mode.NONE
+        if known and (known.policy, known.barred) != (mode, policy.outside(known.hosts) if policy and mode is not Mode.NONE else ()):
             hosts = tuple(zip(known.ranks, known.hosts, strict=True))
             self._keep(domain, hosts, known.secure, known.until_s, policy)
 

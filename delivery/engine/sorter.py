@@ -6,6 +6,7 @@ mail, ends its deliveries; one whose DNS does not answer makes them wait, a litt
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -19,11 +20,12 @@ from delivery.queue.wake import Lane, notify
 from delivery.sort.resolver import MailHosts
 from delivery.tlspolicy.mta_sts import Policy
 from delivery.tlspolicy.policies import Policies
-from delivery.tlspolicy.store import Kept, policies
+from delivery.tlspolicy.store import Kept, fetched, policies
 from pools.outcomes import Reason
 
 LOOK_UPS = 50
 DOMAINS_AT_ONCE = 200
+HEARS_EVERY_S = 5.0
 FIRST_POSTPONE_S, LAST_POSTPONE_S = 5.0, 900.0
 SHORTEST_TTL_S, LONGEST_TTL_S = 300, 3600
 log = structlog.get_logger(__name__)
@@ -51,6 +53,7 @@ class Sorter:
         self._failures: dict[str, int] = {}
         self._asking: dict[str, asyncio.Task[None]] = {}
         self._answers: list[_Answer] = []
+        self._hears_at_s = 0.0
 
     def wake(self) -> None:
         self._news.set()
@@ -65,6 +68,7 @@ class Sorter:
                     pass
                 self._news.clear()
                 try:
+                    await self._hear_of_policies()
                     await self._ask_new()
                     await self._sort_answered()
                 except Error as error:
@@ -73,6 +77,14 @@ class Sorter:
         finally:
             for task in self._asking.values():
                 task.cancel()
+
+    async def _hear_of_policies(self) -> None:
+        """What other engines fetched too late for a domain's first mail."""
+        if (now := time.monotonic()) < self._hears_at_s:
+            return
+        self._hears_at_s = now + HEARS_EVERY_S
+        for domain, policy in (await self._hands.in_database(fetched, 3 * HEARS_EVERY_S)).items():
+            self._sites.learn_policy(domain, policy)
 
     async def _ask_new(self) -> None:
         """Look up the domains that deliveries wait for and nobody asks about yet."""

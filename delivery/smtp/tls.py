@@ -7,6 +7,7 @@ SNI by the caller.
 
 import hashlib
 import ssl
+import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cached_property
@@ -15,6 +16,7 @@ from typing import Any
 
 import structlog
 from cryptography import x509
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.verification import Store
 
 from delivery.smtp.target import Target, TlsMode
@@ -74,7 +76,8 @@ class TlsContexts:
         known = []
         for der in self.verified.get_ca_certs(binary_form=True):
             try:
-                known.append(x509.load_der_x509_certificate(der))
+                with warnings.catch_warnings(action="ignore", category=CryptographyDeprecationWarning):
+                    known.append(x509.load_der_x509_certificate(der))
             except ValueError:  # older than the rules that are kept today
                 continue
         return Store(known)
@@ -105,7 +108,7 @@ def peer_chain(ssl_object: Any) -> list[bytes]:
     if hasattr(ssl_object, "get_unverified_chain"):
         return list(ssl_object.get_unverified_chain())
     inner = getattr(ssl_object, "_sslobj", None)
-    if hasattr(inner, "get_unverified_chain"):
+    if inner is not None and hasattr(inner, "get_unverified_chain"):
         return [certificate.public_bytes(_DER) for certificate in inner.get_unverified_chain() or ()]
     own = ssl_object.getpeercert(binary_form=True)
     return [own] if own else []

@@ -17,6 +17,11 @@ POLICIES = """
            extract(epoch FROM platform_now() - tried_at)::float8
       FROM delivery_mtastspolicy WHERE domain = ANY (%s)
 """
+# A few rows in a thousand domains have a policy: the table is small, and this is asked every few seconds at most.
+FETCHED = """
+    SELECT domain, policy_id, mode, mx, extract(epoch FROM expires_at - platform_now())::float8
+      FROM delivery_mtastspolicy WHERE fetched_at > platform_now() - %s * interval '1 s' AND expires_at > platform_now()
+"""
 KEEP_POLICY = """
     INSERT INTO delivery_mtastspolicy (domain, policy_id, mode, mx, fetched_at, expires_at, tried_at, problem)
     VALUES (%(domain)s, %(id)s, %(mode)s, %(mx)s, platform_now(), platform_now() + %(max_age_s)s * interval '1 s', platform_now(), '')
@@ -83,6 +88,11 @@ def _kept(row: tuple[Any, ...]) -> Kept:
     holds = bool(mode) and (left_s or 0) > 0
     policy = Policy(policy_id, Mode(mode), tuple(mx), round(left_s)) if holds else None
     return Kept(policy, left_s or 0.0, age_s or 0.0, tried_s_ago)
+
+
+def fetched(connection: Connection, within_s: float) -> dict[str, Policy]:
+    """What was fetched just now, by whichever engine."""
+    return {row[0]: Policy(row[1], Mode(row[2]), tuple(row[3]), round(row[4])) for row in connection.execute(FETCHED, [within_s])}
 
 
 def keep_policy(connection: Connection, domain: str, policy: Policy) -> None:
