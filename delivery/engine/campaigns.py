@@ -3,7 +3,7 @@
 A campaign is a tenant's stream and content (its fingerprint holds all three). The first block of one at a provider makes it a suspect: at most
 three canaries of it go along other paths while the rest waits. One that passes: it is the IP. Three that are blocked, on IPs that others'
 mail still passes since: it is the content (a network may be blocked all at once: what passed before says nothing). Neither: the test ends after
-a minute and the next block starts another one, so that a few canaries a minute are all that meets the wall. A single message is no
+five minutes (transactional: one) and the next block starts another one, so that a few canaries are all that meets the wall. A single message is no
 campaign: it is rerouted as ever.
 """
 

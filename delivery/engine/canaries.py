@@ -23,9 +23,10 @@ from delivery.queue.claim import Claim
 from delivery.queue.settled import AttemptRow
 from delivery.queue.wake import BLOCKED, CHANNEL
 from pools.outcomes import Outcome, Verdict
+from pools.purposes import Purpose
 
 JUST_NOW = "its campaign was blocked just now: a few of it go along other paths first, the rest waits"
-OPENING_S = 5.0  # how long a block that was found here counts before the table has it
+OPENING_S = 2.0  # how long a block that was found here counts before the table has it
 COUNTS_EVERY_S = 0.05  # what is in hand is counted at most so often
 log = structlog.get_logger(__name__)
 
@@ -208,7 +209,8 @@ class Canaries:
     async def _open(self, claim: Claim, found: dict[str, Any]) -> None:
         try:
             key = (claim.provider_id, claim.tenant_id, claim.stream_id, claim.fingerprint)
-            if await self._in_database(blocks.open_block, *key, found):
+            tests_s = blocks.TESTS_FIRST_S if claim.purpose == Purpose.TRANSACTIONAL else blocks.TESTS_S
+            if await self._in_database(blocks.open_block, *key, found, tests_s):
                 log.warning("campaign_blocked", provider=claim.provider_id, tenant=claim.tenant_id, reply=found["reply"])
             await self._spread()
         except Error as error:
@@ -232,7 +234,7 @@ def _aside(claim: Claim, block: Block, now_s: float) -> Aside:
     lane = claim.lane
     if block.state == "content":
         return Aside(claim.id, lane, "hold", block.sentence)
-    return Aside(claim.id, lane, "campaign", block.sentence, max(1.0, min(float(blocks.TESTING_S), block.until_s - now_s)))
+    return Aside(claim.id, lane, "campaign", block.sentence, max(1.0, min(float(blocks.WAITS_S), block.until_s - now_s)), block.id)
 
 
 def _notify(connection: Connection) -> None:

@@ -19,8 +19,9 @@ from delivery.queue.wake import Lane
 from mailplatform.shell.ids import time_ordered_id
 
 CANARIES = 3
-TESTING_S = 60  # what waits for canaries waits no longer than this
-LIVES_S = {"testing": TESTING_S, "ip": 300, "content": 6 * 3600, "released": 24 * 3600}
+WAITS_S = 60  # what waits for canaries looks again after this
+TESTS_S, TESTS_FIRST_S = 300, 60  # a test that decides nothing ends; for transactional mail sooner
+LIVES_S = {"ip": 300, "content": 6 * 3600, "released": 24 * 3600}
 WARNING = 1  # mailplatform.shell.models.Severity
 NOTICE = "campaign_held"
 
@@ -30,10 +31,11 @@ LIVE = """
       FROM delivery_campaignblock
      WHERE expires_at > platform_now()
 """
-OPEN = f"""
+OPEN = """
     INSERT INTO delivery_campaignblock AS b
            (provider_id, tenant_id, stream_id, fingerprint, state, round, canaries, sentence, evidence, started_at, expires_at)
-    VALUES (%(provider)s, %(tenant)s, %(stream)s, %(fingerprint)s, 'testing', 1, 0, '', %(evidence)s, platform_now(), platform_now() + interval '{TESTING_S} s')
+    VALUES (%(provider)s, %(tenant)s, %(stream)s, %(fingerprint)s, 'testing', 1, 0, '', %(evidence)s, platform_now(),
+            platform_now() + %(tests_s)s * interval '1 s')
     ON CONFLICT (provider_id, tenant_id, stream_id, fingerprint) DO UPDATE
        SET state = 'testing', round = b.round + 1, canaries = 0, evidence = excluded.evidence, started_at = excluded.started_at, decided_at = NULL,
            expires_at = excluded.expires_at
@@ -77,6 +79,8 @@ RAISE = """
        SET severity = excluded.severity, sentence = excluded.sentence, evidence = excluded.evidence, link = excluded.link,
            created_at = excluded.created_at, expires_at = excluded.expires_at
 """
+# Whoever decides waits for us, or we see the decision: nothing goes on waiting for what is known already.
+TESTED = "SELECT id FROM delivery_campaignblock WHERE id = ANY (%s) AND state = 'testing' AND expires_at > platform_now() FOR SHARE"
 # A held one is due when it expires: a hold ends by itself, too.
 SET_ASIDE = f"""
     WITH u AS (SELECT * FROM unnest(%(ids)s::uuid[], %(why)s::text[], %(scope)s::text[], %(wait_s)s::float8[]) AS u(id, why, scope, wait_s)),
@@ -131,6 +135,7 @@ class Aside:
     why: str = ""
     scope: str = ""
     wait_s: float = 0.0
+    block: int = 0
     avoid: tuple[int, ...] = ()
 
 
@@ -140,11 +145,13 @@ def live(connection: Connection) -> list[BlockRow]:
         return cursor.execute(LIVE).fetchall()
 
 
-def open_block(connection: Connection, provider_id: int, tenant_id: int, stream_id: int, fingerprint: int, blocked: dict[str, Any]) -> bool:
+def open_block(
+    connection: Connection, provider_id: int, tenant_id: int, stream_id: int, fingerprint: int, blocked: dict[str, Any], tests_s: int = TESTS_S
+) -> bool:
     """A campaign was blocked for the first time, or anew. False: another has said so already."""
     with connection.transaction(), connection.cursor() as cursor:
         row = cursor.execute(OPEN, {
-            "provider": provider_id, "tenant": tenant_id, "stream": stream_id, "fingerprint": fingerprint,
+            "provider": provider_id, "tenant": tenant_id, "stream": stream_id, "fingerprint": fingerprint, "tests_s": tests_s,
             "evidence": Jsonb({"blocked": [blocked], "canaries": []}),
         }).fetchone()  # fmt: skip
         if row:
@@ -192,9 +199,10 @@ def set_aside(connection: Connection, engine_id: int, aside: Sequence[Aside]) ->
     waiting = [one for one in aside if one.why]
     with connection.transaction(), connection.cursor() as cursor:
         if waiting:
+            tested = {0, *(row[0] for row in cursor.execute(TESTED, [list({one.block for one in waiting})]))}
             cursor.execute(SET_ASIDE, {
                 "engine": engine_id, "ids": [one.id for one in waiting], "why": [one.why for one in waiting],
-                "scope": [one.scope for one in waiting], "wait_s": [one.wait_s for one in waiting],
+                "scope": [one.scope for one in waiting], "wait_s": [one.wait_s if one.block in tested else 0.0 for one in waiting],
             })  # fmt: skip
             held = [(delivery, tenant, scope) for delivery, tenant, why, scope in cursor.fetchall() if why == "hold"]
             for scope in {scope for _, _, scope in held}:

@@ -30,7 +30,7 @@ def _wait(house: House, provider_id: int, block: int, why: str = "campaign") -> 
     house.put(house.message("a@gmail.com", fingerprint=77), house.message("b@gmail.com", fingerprint=77))
     with engine(house) as number, connect() as raw:
         claims = claimed(house, provider_id, number)
-        set_aside(raw, number, [Aside(one.id, one.lane, why, sentence, 60.0) for one in claims])
+        set_aside(raw, number, [Aside(one.id, one.lane, why, sentence, 60.0, block) for one in claims])
     return [one.id for one in claims]
 
 
@@ -61,6 +61,15 @@ def test_when_it_is_the_ip_the_campaign_goes_on_at_once() -> None:
         assert hear(raw, block, "canaries", _canary(passed=True), decide) == "ip"
     assert rows("SELECT due_at <= platform_now() FROM delivery_waiting") == [(True,)] * 2
     assert rows("SELECT count(*) FROM shell_notice") == [(0,)]
+
+
+def test_what_comes_to_wait_when_it_is_decided_already_does_not() -> None:
+    house, provider = House.build(), knows("gmail.com")
+    block = _open(house, provider.id)
+    with connect() as raw:
+        assert hear(raw, block, "canaries", _canary(passed=True), decide) == "ip"
+    _wait(house, provider.id, block)
+    assert rows("SELECT due_at <= platform_now() FROM delivery_waiting") == [(True,)] * 2
 
 
 def test_when_it_is_the_content_it_is_held_and_everybody_told() -> None:
