@@ -18,6 +18,7 @@ from delivery.smtp.target import TlsMode
 from pools.purposes import Purpose
 
 WAITING_A_CONNECTION = 2
+ENOUGH = 2.0  # times as many connections as the rate needs
 WAITS_LONG_S = 0.1  # waiting so long for a connection is longer than opening one
 STANDS_STILL_S = 1.0  # a job that no connection took for so long gets one of its own: a server may keep us waiting for minutes after the dot
 
@@ -138,8 +139,12 @@ class Outbox:
         if not self._heap or workers == 0:
             return bool(self._heap)
         now_s = time.monotonic()
-        more = len(self._heap) > WAITING_A_CONNECTION * workers or self.waits_long(now_s) or self.stands_still(now_s)
+        more = (len(self._heap) > WAITING_A_CONNECTION * workers and not self.fast_enough(workers)) or self.waits_long(now_s) or self.stands_still(now_s)
         return more and self.connecting < self.workers - self.connecting
+
+    def fast_enough(self, connections: int) -> bool:
+        """So many send faster than the path's rate allows: one more would only stand in line, and be one less for the next owner of the IP."""
+        return connections * self.path.spacing_s >= ENOUGH * self.path.mood.answer_s
 
     def waits_long(self, now_s: float) -> bool:
         """The answers are so slow that what waits here is sooner sent along a connection that is opened now."""

@@ -58,6 +58,7 @@ class Path:
     slots: Slots
     rates: list[Gcra]
     allowance: Allowance | None = None
+    owned_since_s: float = float("-inf")
     wanted_at_s: float = float("-inf")  # when there was last something to claim for it
     learned: Learned = field(default_factory=Learned)
     shared: Shared = ()
@@ -89,9 +90,9 @@ class Path:
     @classmethod
     def new(cls, ip_id: int, provider_id: int, profile: Profile, owned_since_s: float = float("-inf")) -> "Path":
         """What a former owner sent in the last minute nobody knows: the first message goes a whole turn, and up to FIRST_TURN_S, after its IP came."""
-        rates = [Gcra(one, owned_since_s + max(one.spacing_s, min(one.period_s, FIRST_TURN_S))) for one in profile.message_rates]
+        rates = [_first(one, owned_since_s) for one in profile.message_rates]
         allowance = Allowance.of(profile.per_hour, profile.per_day)
-        return cls(ip_id, provider_id, profile, profile, Slots(profile.connections), rates, allowance)
+        return cls(ip_id, provider_id, profile, profile, Slots(profile.connections), rates, allowance, owned_since_s)
 
     # -- what it may do ---------------------------------------------------------------------------------------------
 
@@ -124,7 +125,7 @@ class Path:
             return 0, 0
         if self.probing:
             return 1, 1
-        spacing_s = max([rate.rate.spacing_s for rate in self.rates], default=0.0)
+        spacing_s = self.spacing_s
         ahead = claim_ahead(self.limits.connections, self.sent_per_s, self.mood.answer_now_s(now_s), spacing_s, self.points.lost)
         first = ahead + -(-ahead // 4)
         if self.allowance:
@@ -133,6 +134,11 @@ class Path:
             if self.kept.active:
                 ahead = min([ahead, *(self.kept.others_left(held.cap, held.used - held.amount) for held in self.allowance.windows.values())])
         return max(0, first - self.in_hand), max(0, ahead - self.in_hand)
+
+    @property
+    def spacing_s(self) -> float:
+        """How far apart its rates keep two messages; 0: they do not."""
+        return max([rate.rate.spacing_s for rate in self.rates], default=0.0)
 
     def binds(self, now_s: float) -> Binds:
         """Which limit holds its next delivery back now; the strongest, when there are several."""
@@ -186,7 +192,7 @@ class Path:
             self._connects = {one: meter for one, meter in self._connects.items() if not meter.allows(now_s)}
         meter = self._connects.get(site)
         if meter is None or meter.rate != self.limits.connection_rate:
-            meter = self._connects[site] = Gcra(self.limits.connection_rate)
+            meter = self._connects[site] = Gcra(self.limits.connection_rate, self.owned_since_s + self.limits.connection_rate.spacing_s)
         return meter
 
     # -- what others say of it ----------------------------------------------------------------------------------------
@@ -297,3 +303,8 @@ class Path:
         if meter.rate != rate:
             meter.change(rate)
         return meter
+
+
+def _first(rate: RateLimit, owned_since_s: float) -> Gcra:
+    """A new owner's meter: what the former one did in the last minute nobody knows."""
+    return Gcra(rate, owned_since_s + max(rate.spacing_s, min(rate.period_s, FIRST_TURN_S)))
