@@ -21,7 +21,6 @@ from delivery.engine.lease import Lease, lease_connection
 from delivery.engine.setup import Setup
 from delivery.queue.fence import register
 from delivery.smtp.addresses import AddressPolicy
-from delivery.smtp.target import TlsMode
 from delivery.smtp.tls import TlsContexts
 from pools.providers.rollup import tail_key
 
@@ -43,8 +42,7 @@ def run_engine(node: str, slot: int) -> str:
 def _warm_up(setup: Setup) -> TlsContexts:
     """What takes long at its first use comes before the lease: from the first renewal on the loop has to tick."""
     tls = TlsContexts(setup.extra_ca_file)
-    for mode in (TlsMode.REQUIRED, TlsMode.VERIFIED):
-        tls.context_for(mode)
+    tls.warm_up()
     tail_key(["mx.example"])  # reads the public suffix list: 0.1 s
     return tls
 

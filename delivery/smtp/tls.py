@@ -52,6 +52,10 @@ class TlsContexts:
             context.load_verify_locations(cafile=self._extra_ca_file)
         return context
 
+    def warm_up(self) -> None:
+        """What takes tens of ms at its first use, before a loop has to tick."""
+        _ = self.required, self.verified, self._authorities
+
     def context_for(self, mode: TlsMode) -> ssl.SSLContext:
         return self.verified if mode in (TlsMode.VERIFIED, TlsMode.MTA_STS) else self.required
 

@@ -116,7 +116,7 @@ def test_no_page_scrolls_sideways_on_a_phone(visit: Any, there: World) -> None:
     some, path = there.deliveries, _stuck(there)
     urls = [f"/messages/{some[name]}/" for name in ("delivered", "held", "queued")]
     urls += ["/messages/", "/queues/", "/pools/", f"/paths/{path.pk}/", f"/ips/{there.ips[0].pk}/", "/providers/", "/tenants/", "/tenants/lumen/", "/domains/"]
-    urls += [f"/providers/{there.providers['microsoft'].pk}/", "/routes/", "/people/", "/audit/", "/account/", "/"]
+    urls += [f"/providers/{there.providers['microsoft'].pk}/", "/routes/", "/tls/", "/people/", "/audit/", "/account/", "/"]
     wide = {}
     for url in urls:
         page.goto(url)
@@ -132,7 +132,7 @@ def test_pages_are_accessible(visit: Any, there: World, scheme: str) -> None:
     page = visit("/messages/", scheme=scheme)
     wrong, some, path = {}, there.deliveries, _stuck(there)
     messages = [f"/messages/{some[name]}/" for name in ("delivered", "held", "queued")]
-    for url in ("/messages/", *messages, "/queues/", f"/paths/{path.pk}/", "/pools/", "/routes/", "/people/", "/"):
+    for url in ("/messages/", *messages, "/queues/", f"/paths/{path.pk}/", "/pools/", "/routes/", "/tls/", "/people/", "/"):
         page.goto(url)
         page.evaluate(axe)
         violations = page.evaluate("async () => (await axe.run(document, {resultTypes: ['violations']})).violations")
