@@ -21,7 +21,7 @@ from collections.abc import Callable
 from tests.flow.platform import Client, Platform, running, wait_until
 
 DELIVERIES, FAULTS = 30_000, 30
-SHORT_DELIVERIES, SHORT_FAULTS = 4_000, 8
+SHORT_DELIVERIES, SHORT_FAULTS = 2_400, 8
 BATCH, DOMAINS, MOST_QUEUED = 200, 200, 4_000
 WINDOW_S, NO_RECOVERY_S = 0.5, 60.0
 BUSIEST = "SELECT e.pid FROM delivery_engine e LEFT JOIN delivery_claimed c ON c.engine_id = e.id GROUP BY e.id, e.pid ORDER BY count(c.id) DESC LIMIT 1"

@@ -4,7 +4,9 @@ from tests.flow.platform import Platform, wait_until
 from tests.flow.words import fresh, small_domain
 
 FINAL = "SELECT coalesce(final, 'queued'), count(*) FROM delivery_delivery WHERE id = ANY(%s::uuid[]) GROUP BY 1"
-STATE = "SELECT b.state FROM delivery_campaignblock b JOIN pools_domainprovider d ON d.provider_id = b.provider_id WHERE d.domain = %s ORDER BY b.id DESC LIMIT 1"
+STATE = """
+    SELECT b.state FROM delivery_campaignblock b JOIN pools_domainprovider d ON d.provider_id = b.provider_id WHERE d.domain = %s ORDER BY b.id DESC LIMIT 1
+"""
 REFUSED = "SELECT count(*), count(DISTINCT a.ip_id) FROM delivery_attempt a WHERE a.reason LIKE 'block.%%' AND a.id >= %s::uuid AND a.id <= %s::uuid"
 HELD = "SELECT count(*) FROM delivery_waiting WHERE why = 'hold' AND scope LIKE 'campaign %%' AND id = ANY(%s::uuid[])"
 
