@@ -26,7 +26,7 @@ from psycopg.types.json import Jsonb
 
 from tests.flow.platform import Client, Platform, running, wait_until
 
-DELIVERIES, SHORT_DELIVERIES = 50_000, 3_600
+DELIVERIES, SHORT_DELIVERIES = 50_000, 2_400
 IPS_PER_NODE, NODES, ENGINES = 10, {"north-1": 1, "south-1": 2}, 4
 POOL, STREAM = "harbour", "transactional"
 BATCH, QUEUED_EACH = 200, 1_000
