@@ -199,20 +199,21 @@ class Worker:
             if (wait_s := max(self._free_at_s, meter.earliest(now) if meter else now) - now) > 0:
                 await asyncio.sleep(min(wait_s, LONGEST_RATE_WAIT_S))
                 continue
-            async with self.hands.connecting:
-                if meter is None or meter.allows(time.monotonic()):
-                    number = meter.spend(time.monotonic(), waited=True) if meter else 0
-                    self.outbox.reaching_since_s = min(self.outbox.reaching_since_s, time.monotonic())
-                    try:
-                        return await self.hands.reach.session(self.path, self.outbox.site)
-                    except ConnectFailure as failure:
-                        if failure.phase is not Phase.CONNECT:
-                            self._free_at_s = time.monotonic() + LINGER_S
-                        raise
-                    finally:
-                        self.outbox.reaching_since_s = float("inf")
-                        if meter:
-                            meter.answered(number, time.monotonic())
+            await self.hands.connection_turn()
+            if meter and not meter.allows(time.monotonic()):
+                continue
+            number = meter.spend(time.monotonic(), waited=True) if meter else 0
+            self.outbox.reaching_since_s = min(self.outbox.reaching_since_s, time.monotonic())
+            try:
+                return await self.hands.reach.session(self.path, self.outbox.site)
+            except ConnectFailure as failure:
+                if failure.phase is not Phase.CONNECT:
+                    self._free_at_s = time.monotonic() + LINGER_S
+                raise
+            finally:
+                self.outbox.reaching_since_s = float("inf")
+                if meter:
+                    meter.answered(number, time.monotonic())
         return None
 
     def _no_session(self, job: Job, failure: ConnectFailure) -> None:

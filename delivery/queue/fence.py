@@ -26,6 +26,11 @@ RENEW = "UPDATE delivery_engine SET renewed_at = platform_now(), suspected_at = 
 DROP = "DELETE FROM delivery_engine WHERE id = %s"
 # CASCADE is Django's, not the database's: the leases go by hand.
 DROP_LEASES = "DELETE FROM delivery_iplease WHERE engine_id = %s"
+# Its process is no more, and with it the kernel has closed what it had open: who takes over need not leave room for that.
+CLOSED = """
+    UPDATE pools_path p SET open_connections = 0
+      FROM delivery_iplease l WHERE l.engine_id = %s AND p.ip_id = l.ip_id AND p.open_connections > 0
+"""
 # Only a delivery that was begun can have been what the engine died of; its try counts, for its number may stand in the journal.
 HOLD = f"""
     WITH gone AS (DELETE FROM delivery_claimed WHERE engine_id = %(engine)s AND id = ANY (%(begun)s::uuid[]) AND crashes + 1 >= {CRASHES_ALLOWED} RETURNING *)
@@ -75,6 +80,8 @@ def evict(connection: Connection, engine_id: int, begun: Collection[UUID] | None
     """End an engine's rights and give its claims back. `begun`: what its journal says it had begun; None: it is out of reach. Safe to repeat."""
     rows = {"engine": engine_id, "begun": list(begun or ())}
     with connection.transaction():
+        if begun is not None:
+            connection.execute(CLOSED, [engine_id])
         connection.execute(DROP_LEASES, [engine_id])
         was_there = connection.execute(DROP, [engine_id]).rowcount == 1
         held = connection.execute(HOLD, rows).rowcount
