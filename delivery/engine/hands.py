@@ -257,12 +257,13 @@ class Hands:
     async def _move_aside(self) -> None:
         await asyncio.sleep(GATHER_S)
         batch, self._aside = self._aside, []
-        remaining = batch
+        remaining, before, claimed_by = batch, self.now(), None
         while remaining and not self.lease.lost:
             try:
-                await self.in_database(_set_aside, self.id, remaining)
+                await self.in_database(_set_aside, self.id, remaining, claimed_by)
                 break
             except Error:
+                claimed_by = before
                 await asyncio.sleep(0.1)
                 remaining = [one for one in remaining if one.id not in self.in_hand]
         self._returning.difference_update(one.id for one in batch)
@@ -278,12 +279,13 @@ class Hands:
         self.run(self._put_back(list(ids), wake))
 
     async def _put_back(self, ids: list[UUID], wake: Collection[Lane]) -> None:
-        remaining = ids
+        remaining, before, claimed_by = ids, self.now(), None
         while remaining and not self.lease.lost:
             try:
-                await self.in_database(_put_back, self.id, remaining, wake)
+                await self.in_database(_put_back, self.id, remaining, wake, claimed_by)
                 break
             except Error:
+                claimed_by = before
                 await asyncio.sleep(0.1)
                 # A COMMIT whose answer never came: what was claimed anew since is in hand, and stays there.
                 remaining = [delivery for delivery in remaining if delivery not in self.in_hand]
@@ -322,15 +324,15 @@ class Hands:
         self.signing.close()
 
 
-def _put_back(connection: Connection, engine_id: int, ids: Sequence[UUID], wake: Collection[Lane]) -> None:
+def _put_back(connection: Connection, engine_id: int, ids: Sequence[UUID], wake: Collection[Lane], claimed_by: datetime | None) -> None:
     with connection.transaction(), connection.cursor() as cursor:
-        give_back_unbegun(cursor, engine_id, ids)
+        give_back_unbegun(cursor, engine_id, ids, claimed_by)
     if wake:
         notify(connection, wake)
 
 
-def _set_aside(connection: Connection, engine_id: int, aside: Sequence[Aside]) -> None:
-    if lanes := blocks.set_aside(connection, engine_id, aside):
+def _set_aside(connection: Connection, engine_id: int, aside: Sequence[Aside], claimed_by: datetime | None) -> None:
+    if lanes := blocks.set_aside(connection, engine_id, aside, claimed_by):
         notify(connection, lanes)
 
 

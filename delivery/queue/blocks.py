@@ -7,6 +7,7 @@ Never: decides (delivery.engine.campaigns does); runs where nothing is blocked, 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -84,7 +85,8 @@ TESTED = "SELECT id FROM delivery_campaignblock WHERE id = ANY (%s) AND state = 
 # A held one is due when it expires: a hold ends by itself, too.
 SET_ASIDE = f"""
     WITH u AS (SELECT * FROM unnest(%(ids)s::uuid[], %(why)s::text[], %(scope)s::text[], %(wait_s)s::float8[]) AS u(id, why, scope, wait_s)),
-         gone AS (DELETE FROM delivery_claimed c USING u WHERE c.id = u.id AND c.engine_id = %(engine)s RETURNING c.*)
+         gone AS (DELETE FROM delivery_claimed c USING u WHERE c.id = u.id AND c.engine_id = %(engine)s
+                     AND c.claimed_at <= coalesce(%(claimed_by)s::timestamptz, 'infinity') RETURNING c.*)
     INSERT INTO delivery_waiting ({columns.LIST}, why, scope, due_at)
     SELECT {columns.select("gone")}, u.why, u.scope,
            CASE u.why WHEN 'hold' THEN gone.expires_at ELSE least(gone.expires_at, platform_now() + u.wait_s * interval '1 s') END
@@ -94,7 +96,8 @@ SET_ASIDE = f"""
 WAITS_ON = "greatest(gone.ready_at, platform_now() - interval '10 s')"  # as for what is rerouted (queue.record)
 SEND_ELSEWHERE = f"""
     WITH u AS (SELECT * FROM unnest(%(ids)s::uuid[], %(avoid)s::text[]) AS u(id, avoid)),
-         gone AS (DELETE FROM delivery_claimed c USING u WHERE c.id = u.id AND c.engine_id = %(engine)s RETURNING c.*)
+         gone AS (DELETE FROM delivery_claimed c USING u WHERE c.id = u.id AND c.engine_id = %(engine)s
+                     AND c.claimed_at <= coalesce(%(claimed_by)s::timestamptz, 'infinity') RETURNING c.*)
     INSERT INTO delivery_ready ({columns.LIST})
     SELECT {columns.select("gone", ready_at=WAITS_ON, avoid_ip_ids="u.avoid::int8[]", sticky_ip_id="NULL::int8")} FROM gone JOIN u USING (id)
 """
@@ -193,15 +196,15 @@ def hear(connection: Connection, block_id: int, kind: str, found: dict[str, Any]
         return str(decided)
 
 
-def set_aside(connection: Connection, engine_id: int, aside: Sequence[Aside]) -> frozenset[Lane]:
-    """Out of this engine's hands. Returns the lanes that got some back."""
+def set_aside(connection: Connection, engine_id: int, aside: Sequence[Aside], claimed_by: datetime | None = None) -> frozenset[Lane]:
+    """Out of this engine's hands; `claimed_by` as for `give_back_unbegun`. Returns the lanes that got some back."""
     elsewhere = [one for one in aside if not one.why]
     waiting = [one for one in aside if one.why]
     with connection.transaction(), connection.cursor() as cursor:
         if waiting:
             tested = {0, *(row[0] for row in cursor.execute(TESTED, [list({one.block for one in waiting})]))}
             cursor.execute(SET_ASIDE, {
-                "engine": engine_id, "ids": [one.id for one in waiting], "why": [one.why for one in waiting],
+                "engine": engine_id, "claimed_by": claimed_by, "ids": [one.id for one in waiting], "why": [one.why for one in waiting],
                 "scope": [one.scope for one in waiting], "wait_s": [one.wait_s if one.block in tested else 0.0 for one in waiting],
             })  # fmt: skip
             held = [(delivery, tenant, scope) for delivery, tenant, why, scope in cursor.fetchall() if why == "hold"]
@@ -209,7 +212,9 @@ def set_aside(connection: Connection, engine_id: int, aside: Sequence[Aside]) ->
                 _tell_held(cursor, [(delivery, tenant) for delivery, tenant, its in held if its == scope], scope)
         if elsewhere:
             avoid = ["{" + ",".join(map(str, one.avoid)) + "}" for one in elsewhere]
-            cursor.execute(SEND_ELSEWHERE, {"engine": engine_id, "ids": [one.id for one in elsewhere], "avoid": avoid})
+            cursor.execute(SEND_ELSEWHERE, {
+                "engine": engine_id, "claimed_by": claimed_by, "ids": [one.id for one in elsewhere], "avoid": avoid,
+            })  # fmt: skip
     return frozenset(one.lane for one in elsewhere)
 
 

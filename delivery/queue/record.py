@@ -38,11 +38,13 @@ FINISH = """
              AS u(id, final, reason, reply, provider_id)
      WHERE d.id = u.id AND d.id BETWEEN %(first)s AND %(last)s AND d.final IS NULL
 """
+# Recorded again, after a COMMIT whose answer never came or from a journal, an attempt moves only the claim that it was made of (`tries`): the same
+# engine may have the delivery in its hands anew.
 TO_WAITING = f"""
     WITH u AS (
-        SELECT * FROM unnest(%(ids)s::uuid[], %(attempts)s::int2[], %(due)s::timestamptz[], %(why)s::text[], %(scope)s::text[], %(sticky)s::int8[])
-                      AS u(id, attempts, due_at, why, scope, sticky_ip_id)),
-         gone AS (DELETE FROM delivery_claimed c USING u WHERE c.id = u.id AND c.engine_id = %(engine)s RETURNING c.*)
+        SELECT * FROM unnest(%(ids)s::uuid[], %(tries)s::int2[], %(attempts)s::int2[], %(due)s::timestamptz[], %(why)s::text[], %(scope)s::text[],
+                             %(sticky)s::int8[]) AS u(id, tries, attempts, due_at, why, scope, sticky_ip_id)),
+         gone AS (DELETE FROM delivery_claimed c USING u WHERE c.id = u.id AND c.engine_id = %(engine)s AND c.tries = u.tries RETURNING c.*)
     INSERT INTO delivery_waiting ({columns.LIST}, why, scope, due_at)
     SELECT {columns.select("gone", attempts="u.attempts", tries="gone.tries + 1", sticky_ip_id="u.sticky_ip_id", avoid_ip_ids="'{}'")}, u.why, u.scope, u.due_at
       FROM gone JOIN u USING (id)
@@ -50,8 +52,8 @@ TO_WAITING = f"""
 # Its wait goes on: who may take what has waited longer takes it at once. Not much longer than that, or it would not avoid paths any more (claim).
 WAITS_ON = "greatest(gone.ready_at, %(now)s - interval '10 s')"
 TO_READY = f"""
-    WITH u AS (SELECT * FROM unnest(%(ids)s::uuid[], %(avoid)s::text[]) AS u(id, avoid)),
-         gone AS (DELETE FROM delivery_claimed c USING u WHERE c.id = u.id AND c.engine_id = %(engine)s RETURNING c.*)
+    WITH u AS (SELECT * FROM unnest(%(ids)s::uuid[], %(tries)s::int2[], %(avoid)s::text[]) AS u(id, tries, avoid)),
+         gone AS (DELETE FROM delivery_claimed c USING u WHERE c.id = u.id AND c.engine_id = %(engine)s AND c.tries = u.tries RETURNING c.*)
     INSERT INTO delivery_ready ({columns.LIST})
     SELECT {columns.select("gone", tries="gone.tries + 1", ready_at=WAITS_ON, sticky_ip_id="NULL::int8", avoid_ip_ids="u.avoid::int8[]")}
       FROM gone JOIN u USING (id)
@@ -59,7 +61,8 @@ TO_READY = f"""
 """
 # The unbegun go back as they came: no attempt was made, so nothing is counted and their turn is kept.
 UNBEGUN = f"""
-    WITH gone AS (DELETE FROM delivery_claimed WHERE id = ANY (%(ids)s) AND engine_id = %(engine)s RETURNING *)
+    WITH gone AS (DELETE FROM delivery_claimed WHERE id = ANY (%(ids)s) AND engine_id = %(engine)s
+                     AND claimed_at <= coalesce(%(claimed_by)s::timestamptz, 'infinity') RETURNING *)
     INSERT INTO delivery_ready ({columns.LIST}) SELECT {columns.LIST} FROM gone
 """
 LATE_DELIVERED = """
@@ -100,6 +103,7 @@ def move_on(cursor: Cursor, engine_id: int, settled: Sequence[Settled], now: dat
         cursor.execute(TO_WAITING, {
             "engine": engine_id,
             "ids": [one.attempt.delivery_id for one in waiting],
+            "tries": [one.attempt.number - 1 for one in waiting],
             "attempts": [one.attempts for one in waiting],
             "due": [None if one.hold else one.due_at for one in waiting],
             "why": ["hold" if one.hold else "retry" for one in waiting],
@@ -114,14 +118,15 @@ def move_on(cursor: Cursor, engine_id: int, settled: Sequence[Settled], now: dat
             "engine": engine_id,
             "now": now,
             "ids": [one.attempt.delivery_id for one in rerouted],
+            "tries": [one.attempt.number - 1 for one in rerouted],
             "avoid": ["{" + ",".join(map(str, one.avoid_ip_ids)) + "}" for one in rerouted],
         }).fetchall()
     )  # fmt: skip
 
 
-def give_back_unbegun(cursor: Cursor, engine_id: int, ids: Sequence[UUID]) -> int:
-    """Return claims that were never begun to ready, as they came."""
-    return cursor.execute(UNBEGUN, {"ids": list(ids), "engine": engine_id}).rowcount
+def give_back_unbegun(cursor: Cursor, engine_id: int, ids: Sequence[UUID], claimed_by: datetime | None = None) -> int:
+    """Return claims that were never begun to ready, as they came. `claimed_by`, for another try: not what has been claimed anew since."""
+    return cursor.execute(UNBEGUN, {"ids": list(ids), "engine": engine_id, "claimed_by": claimed_by}).rowcount
 
 
 def advance_virtual_time(cursor: Cursor, claimed: dict[tuple[int, int, int], float]) -> None:

@@ -34,6 +34,11 @@ class AttemptRow:
     why: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def number(self) -> int:
+        """Which of its delivery's tries it was, from 1."""
+        return self.id.int & 0xFF
+
+    @property
     def delivery_id(self) -> UUID:
         return delivery_of(self.id)
 

@@ -170,3 +170,30 @@ def test_a_held_one_waits_for_a_person_and_is_never_due() -> None:
         (one,) = claimed(house, provider.id, number)
         keep(number, settled(house, one, number, "deferred", hold="tried 255 times without a final answer"))
     assert rows("SELECT why, scope, due_at FROM delivery_waiting") == [("hold", "tried 255 times without a final answer", None)]
+
+
+def test_a_second_try_to_give_back_leaves_what_was_claimed_anew() -> None:
+    """The COMMIT of the first reached the database and its answer did not reach us: the same engine may be sending it by now."""
+    house, provider = House.build(), knows("gmail.com")
+    house.put(house.message("a@gmail.com"))
+    with engine(house) as number, connect() as raw, raw.cursor() as cursor:
+        (one,) = claimed(house, provider.id, number)
+        before = datetime.now(UTC)
+        assert give_back_unbegun(cursor, number, [one.id]) == 1
+        claimed(house, provider.id, number)
+        assert give_back_unbegun(cursor, number, [one.id], claimed_by=before) == 0
+        assert rows("SELECT engine_id FROM delivery_claimed") == [(number,)]
+
+
+def test_a_reroute_that_is_recorded_again_leaves_what_was_claimed_anew() -> None:
+    house, provider = House.build(), knows("gmail.com")
+    house.put(house.message("a@gmail.com"))
+    with engine(house) as number:
+        (one,) = claimed(house, provider.id, number)
+        rerouted = settled(house, one, number, "rerouted", reroute=True, avoid_ip_ids=())
+        keep(number, rerouted)
+        (again,) = claimed(house, provider.id, number)
+        assert again.tries == 1
+        keep(number, rerouted)
+        assert rows("SELECT count(*) FROM delivery_claimed") == [(1,)]
+        assert rows("SELECT count(*) FROM delivery_ready") == [(0,)]
