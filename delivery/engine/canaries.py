@@ -111,8 +111,7 @@ class Canaries:
                 aside.append(_aside(claim, block, now_s))
                 continue
             canaries[key] = canaries.get(key, 0) + 1
-            claim.sticky_ip_id = self._best_known(claim, block, now_s) or claim.sticky_ip_id
-            going.append(claim)
+            going.append(claim._replace(sticky_ip_id=self._best_known(claim, block, now_s) or claim.sticky_ip_id))
         if aside:
             self._aside(aside)
         return going

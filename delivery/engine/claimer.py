@@ -161,8 +161,11 @@ class Claimer:
         if hands.scopes.active:
             claims, aside = hands.scopes.sift(claims, time.monotonic())
             hands.set_aside(aside)
-            if not claims:
-                return
+        if hands.canaries.live:
+            claims = hands.canaries.sift(claims, time.monotonic())
+            hands.in_hand.update((claim.id, claim) for claim in claims)
+        if not claims:
+            return
         await self._load_bodies(connection, {claim.body_id for claim in claims})
         await self._sites.load(connection, {claim.domain for claim in claims})
         now, wall, unplaced = time.monotonic(), hands.now(), []

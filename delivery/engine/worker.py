@@ -80,7 +80,7 @@ class Worker:
             log.exception("worker_failed", path=str((self.path.ip_id, self.path.provider_id)))
             if self.job:
                 letter = self.letter
-                outcome, phase, said = after_a_surprise(letter and letter.heard, bool(letter and letter.dot_written))
+                outcome, phase, said = after_a_surprise(letter.heard if letter else None, bool(letter and letter.dot_written))
                 self._conclude(self.job, outcome, phase, said, "an error on our side; it is in the log", {})
             self._let_ahead_go()
         finally:
@@ -256,7 +256,7 @@ class Worker:
             self.outbox.lost_early += 1
             hands.give_back([job])
             return
-        if not _rcpt_written(transcript, session, before):
+        if letter.spent and not _rcpt_written(transcript, session, before):
             path.not_written(letter.spent, time.monotonic())
         if transcript.failure is Failure.FENCED:
             hands.give_back([job])
@@ -322,7 +322,7 @@ class Worker:
     def _look_ahead(self, session: Session, before: int) -> None:
         """Take the next job while this one is talked about, so that it is signed in time; only where all connections have enough to do."""
         outbox, path, hands = self.outbox, self.path, self.hands
-        if path.rates or path.probing or hands.canaries.live or hands.scopes.active or hands.stopping or self._first_only:
+        if path.probing or hands.canaries.live or hands.scopes.active or hands.stopping or self._first_only or not self._rates_let(time.monotonic()):
             return
         if self._slow or outbox.lost_early > EARLY_LOSSES or not session.features.pipelining or before + 2 > path.limits.messages_per_connection:
             return
@@ -331,10 +331,15 @@ class Worker:
             if self._ahead is None:
                 outbox.put(job)
 
+    def _rates_let(self, now: float) -> bool:
+        """Another message may go in this very tick, and nobody stands in line for that."""
+        path = self.path
+        return not path.rates or not (path.kept.active or path.line.locked() or path.next_send_s(now) > now)
+
     def _announce(self) -> Envelope | None:
         """In the tick of the dot's write: the envelope that goes along with it."""
         ahead, path, now = self._ahead, self.path, time.monotonic()
-        if ahead is None or not ahead.signed or path.rates or self.hands.stopping or not path.willing(now):
+        if ahead is None or not ahead.signed or self.hands.stopping or not path.willing(now) or not self._rates_let(now):
             return None
         ahead.spent = path.spend(now)
         if ahead.spent is None:
