@@ -4,8 +4,8 @@ A platform of its own gets 30,000 deliveries to 200 domains while 30 faults befa
 watcher; SIGSTOP of an engine for 3 s; a restart of the database; a provider cut off for 3 s; DNS dead for 5 s. Afterwards every accepted delivery is
 looked for in the sandbox. A double is explained when its history shows the unknowable moment: an attempt with the verdict unknown, a number
 missing among its attempts (an engine died between its dot and the answer), or two acceptances of which the first came from an engine that a
-watcher had to give up without its journal. Recovery is from a fault until, with work in the
-queue, half a second has brought half of the usual again.
+watcher had to give up without its journal. Recovery is from a fault until half a second has brought half of the usual again, or the
+queue holds too little that no provider's limit holds back.
 """
 
 import contextlib
@@ -26,6 +26,8 @@ BATCH, DOMAINS, MOST_QUEUED = 200, 200, 4_000
 WINDOW_S, NO_RECOVERY_S = 0.5, 60.0
 BUSIEST = "SELECT e.pid FROM delivery_engine e LEFT JOIN delivery_claimed c ON c.engine_id = e.id GROUP BY e.id, e.pid ORDER BY count(c.id) DESC LIMIT 1"
 UNKNOWABLE = "SELECT (SELECT coalesce(sum(unknowable), 0) FROM monitoring_verdict) + (SELECT count(*) FROM delivery_attempt WHERE verdict = 'unknown')"
+# What could go at once: a lane that a provider's own limits hold back counts little, however much of it waits.
+WORK = "SELECT coalesce(sum(least(n, 20)), 0) FROM (SELECT count(*) AS n FROM delivery_ready GROUP BY pool_id, provider_id) lane"
 WAITING = "SELECT id FROM delivery_waiting WHERE why = 'retry'"
 ATTEMPTS = """
     SELECT ('x' || right(a.id::text, 2))::bit(8)::int, a.engine_id, a.verdict, coalesce(v.kind, 'alive'), a.started_at
@@ -55,7 +57,7 @@ def _measure(platform: Platform, count: int, faults: int) -> dict[str, float]:
         wait_until(lambda: _queued(platform) > BATCH // 2 or not submitting.is_alive(), 30, "there was work", every_s=0.01)
         at = time.monotonic()
         FAULTS_BY_NAME[kind](platform, dice)
-        recovery_s = flow.recovered_after(at, lambda: submitting.is_alive() or _queued(platform) > BATCH)
+        recovery_s = flow.recovered_after(at, lambda: _has_work(platform))
         recoveries.append(recovery_s)
         print(f"{number + 1:>3}  {kind:<22} flows again after {recovery_s:5.1f} s   ({len(accepted):,} submitted)", flush=True)
     submitting.join(600)
@@ -107,13 +109,11 @@ class Flow:
         return rate
 
     def recovered_after(self, at: float, has_work: Callable[[], bool]) -> float:
-        """Seconds from `at` to the end of the first window with half of the usual rate; 0 when there is nothing left to do."""
+        """Seconds from `at` to the end of the first window with half of the usual rate, or with too little left to do for that."""
         half = statistics.median(self._usual or [2.0]) / 2
         while time.monotonic() - at < NO_RECOVERY_S:
-            if self.rate() >= half:
+            if self.rate() >= half or not has_work():
                 return time.monotonic() - at
-            if not has_work():
-                return 0.0
         return NO_RECOVERY_S
 
 
@@ -128,6 +128,13 @@ def _queued(platform: Platform) -> int:
         return platform.queued()
     except Exception:  # the database is away: that is one of the faults
         return MOST_QUEUED + 1
+
+
+def _has_work(platform: Platform) -> bool:
+    try:
+        return int(platform.rows(WORK)[0][0]) > BATCH
+    except Exception:  # the database is away: that is one of the faults
+        return True
 
 
 def _let_go(platform: Platform) -> int:
