@@ -3,7 +3,7 @@
 The auction by delay: a path's score becomes a handicap, relative to the lane's best open path on any engine; a lane is asked for what this
 engine's best open path may take at its handicap.
 
-Purpose before fairness: transactional lanes are asked first and for all the room there is. While one has more than that, the other purposes of
+Purpose before fairness: transactional lanes are asked by themselves and for all the room there is. While one has more than that, the other purposes of
 its pool and provider are not asked at all; otherwise they share what Path.rooms leaves to them, notification and marketing 9 : 1 while both have
 more than their part, and alone each gets everything. Inside a lane the tags decide (queue/tags.py).
 """
@@ -26,14 +26,6 @@ PathOf = Callable[[int, int], Path]
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """How many deliveries the engine may still hold: transactional ones, and others."""
-
-    first: int
-    others: int
-
-
-@dataclass(frozen=True, slots=True)
 class Offer:
     """What this engine could take now from one provider for one pool: transactional, and of other purposes."""
 
@@ -43,8 +35,8 @@ class Offer:
     room: int
 
 
-def make_bids(lanes: Lanes, world: World, path_of: PathOf, now_s: float, rows: Rows) -> tuple[list[Bid], float | None]:
-    """Bids for these lanes, and in how many seconds a handicapped one is worth another try.
+def make_bids(lanes: Lanes, first: bool, world: World, path_of: PathOf, now_s: float, rows: int) -> tuple[list[Bid], float | None]:
+    """Bids for the transactional lanes or the others, for about so many rows, and in how many seconds a handicapped one is worth another try.
 
     The lanes share the rows evenly, so that none waits for another; what one cannot use, the next round gives to the others.
     """
@@ -52,7 +44,9 @@ def make_bids(lanes: Lanes, world: World, path_of: PathOf, now_s: float, rows: R
     members: dict[int, dict[int, int]] = {}
     wanted: list[tuple[Lane, Offer, int]] = []
     without: list[Lane] = []
-    for lane in lanes.in_turn():
+    if rows < 1:
+        return [], None
+    for lane in lanes.in_turn(first):
         pool_id, provider_id, _ = lane
         if (offer := offers.get((pool_id, provider_id))) is None:
             if pool_id not in members:
@@ -65,7 +59,8 @@ def make_bids(lanes: Lanes, world: World, path_of: PathOf, now_s: float, rows: R
         else:
             without.append(lane)
     lanes.pass_over(without)
-    bids = _within(wanted, rows)
+    share = max(FEWEST_FIRST if first else 1, rows // max(1, len(wanted)))
+    bids = [Bid(*lane, offer.handicap_ms, min(limit, share), offer.ip_ids) for lane, offer, limit in wanted[:rows]]
     handicaps = [bid.handicap_ms / 1000 for bid in bids if bid.handicap_ms]
     return bids, min(handicaps, default=None)
 
@@ -89,15 +84,3 @@ def _limit(lane: Lane, offer: Offer, lanes: Lanes) -> int:
         return offer.room
     marketing = min(offer.room, max(0, int(lanes.owed(pool_id, provider_id) + MARKETING_SHARE * offer.room + 1e-6)))
     return marketing if purpose == Purpose.MARKETING else offer.room - marketing
-
-
-def _within(wanted: list[tuple[Lane, Offer, int]], rows: Rows) -> list[Bid]:
-    """The bids, cut to what the engine may hold; each kind shares its rows evenly."""
-    first = [one for one in wanted if one[0][2] == Purpose.TRANSACTIONAL]
-    others = wanted[len(first) :]
-    bids: list[Bid] = []
-    for some, count, fewest in ((first, rows.first, FEWEST_FIRST), (others, rows.others, 1)):
-        if some and count > 0:
-            share = max(fewest, count // len(some))
-            bids += [Bid(*lane, offer.handicap_ms, min(limit, share), offer.ip_ids) for lane, offer, limit in some[:count]]
-    return bids

@@ -1,8 +1,10 @@
 """Claimer: hears where work is, bids for it, and deals what it got to the engine's paths.
 
-Wake-ups name lanes; a skip scan each second is the net under lost ones. It claims no more than the engine settles in a second,
-so that what one engine holds is little, and what it does not hold any other can take; a fifth of that is for transactional mail alone.
-News of transactional mail is acted upon at once, everything else at most every REST_S, for a claim of many costs little more than a claim of one.
+Wake-ups name lanes; a skip scan each second is the net under lost ones. Two rounds go side by side, each on a connection of its own, so that no
+transactional delivery waits for a claim of many others: `run_first` claims transactional lanes as soon as it hears of them, `run` all other
+lanes every REST_S at most, for a claim of many costs little more than a claim of one. Of others it holds as much as keeps the loop quick
+(appetite.py), at most four fifths of what the engine may hold, and that is at most what it settles in a second: what it does not hold any other
+engine can take.
 """
 
 import asyncio
@@ -15,7 +17,8 @@ from uuid import UUID
 import structlog
 from psycopg import AsyncConnection, Error
 
-from delivery.engine.bids import Rows, make_bids
+from delivery.engine.appetite import Appetite
+from delivery.engine.bids import make_bids
 from delivery.engine.choose import Chooser
 from delivery.engine.hands import Hands
 from delivery.engine.lanes import Lanes
@@ -27,7 +30,8 @@ from delivery.queue.wake import BLOCKED, CHANNEL, EVERYWHERE, SORTING, Lane, lan
 from pools.purposes import Purpose
 
 POLL_S = 0.1
-REST_S = 0.01
+REST_S, REST_FIRST_S = 0.015, 0.004
+PROBE_S = 0.01
 LOOK_EVERYWHERE_S, LOOK_AGAIN_S = 1.0, 0.25
 ROWS_A_CLAIM = 500
 FEWEST_IN_HAND, MOST_IN_HAND = 1000, 4000
@@ -51,17 +55,18 @@ class Claimer:
         self._lanes = Lanes()
         self._serving: tuple[World | None, Collection[int]] = None, ()
         self._bodies: OrderedDict[UUID, queue.StoredBody] = OrderedDict()
-        self._wanted, self._urgent = asyncio.Event(), asyncio.Event()
-        self._rested_at, self._look_at, self._looked_at = 0.0, 0.0, 0.0
+        self._wanted, self._first_wanted = asyncio.Event(), asyncio.Event()
+        self._look_at, self._looked_at = 0.0, 0.0
+        self._claiming, self._counting = 0, False
+        self._appetite = Appetite()
         self._pace, self._pace_at, self._pace_count = 0.0, time.monotonic(), 0
 
     def work_in(self, lanes: Iterable[Lane]) -> None:
         """These lanes have something to claim."""
         lanes = [lane for lane in lanes if lane[0] in self._own_pools()]
         self._lanes.heard(lanes, time.monotonic())
-        self._wanted.set()
-        if any(purpose == Purpose.TRANSACTIONAL for _, _, purpose in lanes):
-            self._urgent.set()
+        for _, _, purpose in lanes:
+            (self._first_wanted if purpose == Purpose.TRANSACTIONAL else self._wanted).set()
 
     def _own_pools(self) -> Collection[int]:
         """The pools that an IP of this engine can send for."""
@@ -73,6 +78,8 @@ class Claimer:
     def room(self) -> None:
         """Something was settled: there may be room for more."""
         self._wanted.set()
+        if self._lanes.any_first:
+            self._first_wanted.set()
 
     async def listen(self) -> None:
         """Wake-ups of others. A lost one costs at most POLL_S to LOOK_EVERYWHERE_S."""
@@ -96,45 +103,71 @@ class Claimer:
             self._look_at = min(self._look_at, self._looked_at + LOOK_AGAIN_S)
         self.work_in(lanes_of(words))
 
+    async def run_first(self) -> None:
+        """Transactional lanes, at once."""
+        await self._run(self._first_wanted, True)
+
     async def run(self) -> None:
+        """The other lanes, in batches."""
+        self._probe(time.monotonic())
+        await self._run(self._wanted, False)
+
+    def _probe(self, due_s: float) -> None:
+        """How late the loop is, or the threads that sign."""
+        now = time.monotonic()
+        self._appetite.heard(max(now - due_s, self._hands.signing.late_s(now)), len(self._hands.in_hand), now)
+        asyncio.get_running_loop().call_later(PROBE_S, self._probe, now + PROBE_S)
+
+    async def _run(self, wanted: asyncio.Event, first: bool) -> None:
         connection: AsyncConnection[Any] | None = None
         while True:
-            await _either(self._wanted, POLL_S)
-            if (rest_s := self._rested_at - time.monotonic()) > 0:
-                await _either(self._urgent, rest_s)
-            self._wanted.clear()
-            self._urgent.clear()
+            await _set(wanted, POLL_S)
+            wanted.clear()
+            began, rest_s = time.monotonic(), REST_FIRST_S if first else REST_S
             try:
                 connection = connection or await self._connect()
-                await self._round(connection)
+                if not self._hands.stopping and self._hands.lease.valid() and began >= self._hands.journal.rests_until_s:
+                    if not first:
+                        await self._look_everywhere(connection)
+                    if await self._round(connection, first):
+                        wanted.set()
             except Error as error:
                 log.warning("claim_failed", error=str(error))
                 connection = None
                 await asyncio.sleep(0.1)
+            if (left_s := began + rest_s - time.monotonic()) > 0:
+                await asyncio.sleep(left_s)
 
     async def _connect(self) -> AsyncConnection[Any]:
         hands = self._hands
         connection = await AsyncConnection.connect(hands.setup.database_url, autocommit=True, options=PLANNER)
-        # A COMMIT whose answer never came: what the database says is ours and we do not know goes back as it came.
-        rows = await (await connection.execute("SELECT id FROM delivery_claimed WHERE engine_id = %s", [hands.id])).fetchall()
-        hands.put_back(hands.strays(row[0] for row in rows))
+        # A COMMIT whose answer never came: what the database says is ours and we do not know goes back as it came. The other round pauses
+        # meanwhile: what it has claimed and not heard of yet is no stray.
+        self._counting = True
+        try:
+            while self._claiming:  # noqa: ASYNC110
+                await asyncio.sleep(0.002)
+            rows = await (await connection.execute("SELECT id FROM delivery_claimed WHERE engine_id = %s", [hands.id])).fetchall()
+            hands.put_back(hands.strays(row[0] for row in rows))
+        finally:
+            self._counting = False
         return connection
 
-    async def _round(self, connection: AsyncConnection[Any]) -> None:
-        hands, now = self._hands, time.monotonic()
-        if hands.stopping or not hands.lease.valid() or now < hands.journal.rests_until_s:
-            return
+    async def _look_everywhere(self, connection: AsyncConnection[Any]) -> None:
+        now = time.monotonic()
         if now >= self._look_at:
             self._looked_at, self._look_at = now, now + LOOK_EVERYWHERE_S
             self.work_in(await queue.lanes_with_work(connection, list(self._own_pools())))
+
+    async def _round(self, connection: AsyncConnection[Any], first: bool) -> bool:
+        """One claim, dealt. Whether it brought anything."""
+        hands, now = self._hands, time.monotonic()
         most = self._in_hand_limit(now)
-        rows = Rows(min(ROWS_A_CLAIM, most - hands.load), min(ROWS_A_CLAIM, int(OTHERS_IN_HAND * most) - hands.load))
-        bids, again_s = make_bids(self._lanes, hands.world, hands.path, now, rows)
+        room = most - hands.load if first else min(int(OTHERS_IN_HAND * most) - hands.load, int(self._appetite.limit) - len(hands.in_hand))
+        bids, again_s = make_bids(self._lanes, first, hands.world, hands.path, now, min(ROWS_A_CLAIM, room))
         if not bids:
-            return
-        self._rested_at = now + REST_S
-        claims = await queue.claim(connection, hands.id, bids, hands.now())
-        hands.in_hand.update((claim.id, claim) for claim in claims)
+            return False
+        claims = await self._claim(connection, bids)
         self._lanes.claimed(bids, claims, now)
         if claims:
             try:
@@ -142,9 +175,21 @@ class Claimer:
             except Error:
                 hands.put_back([claim.id for claim in claims])  # none was dealt yet: the database is asked before the first is
                 raise
-            self._wanted.set()
         elif again_s is not None:
-            asyncio.get_running_loop().call_later(again_s, self._wanted.set)
+            asyncio.get_running_loop().call_later(again_s, (self._first_wanted if first else self._wanted).set)
+        return bool(claims)
+
+    async def _claim(self, connection: AsyncConnection[Any], bids: Sequence[queue.Bid]) -> list[queue.Claim]:
+        hands = self._hands
+        while self._counting:  # noqa: ASYNC110
+            await asyncio.sleep(0.002)
+        self._claiming += 1
+        try:
+            claims = await queue.claim(connection, hands.id, bids, hands.now())
+            hands.in_hand.update((claim.id, claim) for claim in claims)
+        finally:
+            self._claiming -= 1
+        return claims
 
     def _in_hand_limit(self, now: float) -> int:
         """What this engine settles in a second, within bounds."""
@@ -185,6 +230,8 @@ class Claimer:
 
     async def _load_bodies(self, connection: AsyncConnection[Any], ids: set[UUID]) -> None:
         """Bodies are kept for a while: a campaign's recipients share one."""
+        for body_id in self._bodies.keys() & ids:
+            self._bodies.move_to_end(body_id)
         missing = [body_id for body_id in ids if body_id not in self._bodies]
         if missing:
             for body in await queue.bodies(connection, missing):
@@ -193,7 +240,7 @@ class Claimer:
             self._bodies.popitem(last=False)
 
 
-async def _either(event: asyncio.Event, timeout_s: float) -> None:
+async def _set(event: asyncio.Event, timeout_s: float) -> None:
     """Until it is set or the time is over."""
     try:
         async with asyncio.timeout(timeout_s):

@@ -74,7 +74,7 @@ class Engine:
         hands.lease.start()
         await self._look()
         own = (self._flush, self._top_up, self._promote, self._watch_world)
-        work = (*own, self._claimer.listen, self._claimer.run, hands.recorder.run, self._sorter.run)
+        work = (*own, self._claimer.listen, self._claimer.run_first, self._claimer.run, hands.recorder.run, self._sorter.run)
         loops = [ticking, *(asyncio.create_task(loop(), name=loop.__qualname__) for loop in work)]
         ended = asyncio.create_task(self._ended.wait())
         try:

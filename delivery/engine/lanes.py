@@ -7,7 +7,7 @@ the end of the line. Never: asks the database, decides how much to ask for (bids
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 
 from delivery.queue.claim import Bid, Claim
 from delivery.queue.wake import Lane
@@ -41,9 +41,14 @@ class Lanes:
             else:
                 line[lane] = Known(now_s)
 
-    def in_turn(self) -> Iterator[Lane]:
-        """Transactional ones, then the others; at most LANES_A_LOOK of each, so that a round is short however many there are."""
-        return chain(islice(self._first, LANES_A_LOOK), islice(self._others, LANES_A_LOOK))
+    @property
+    def any_first(self) -> bool:
+        """Whether there is a transactional one."""
+        return bool(self._first)
+
+    def in_turn(self, first: bool) -> Iterator[Lane]:
+        """The transactional ones, or the others; at most LANES_A_LOOK, so that a round is short however many there are."""
+        return islice(self._first if first else self._others, LANES_A_LOOK)
 
     def pass_over(self, lanes: Iterable[Lane]) -> None:
         """No path had room for these: others are looked at first next time."""

@@ -13,6 +13,7 @@ from delivery.engine.path import Spent
 from delivery.sign.dkim import Signer
 from delivery.smtp.wire import Envelope, Transcript
 from mailplatform.shell.ids import attempt_id
+from pools.purposes import Purpose
 
 
 class Letter:
@@ -31,7 +32,11 @@ class Letter:
         self.spent: Spent | None = None  # of the path's rates and allowance, until it is answered
         self.dot_written = False
         self.heard: Transcript | None = None
-        self._signature: Future[bytes] | None = hands.signing.begin(signers, self.head, job.body.body_hash) if signers else None
+        self._signature: Future[bytes] | None = self._begin(signers) if signers else None
+
+    def _begin(self, signers: Sequence[Signer]) -> "Future[bytes]":
+        first = self.job.claim.purpose == Purpose.TRANSACTIONAL
+        return self._hands.signing.begin(signers, self.head, self.job.body.body_hash, first)
 
     @classmethod
     def at_once(cls, hands: Hands, job: Job) -> "Letter | None":

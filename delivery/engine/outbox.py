@@ -134,12 +134,13 @@ class Outbox:
                 self._idle.remove(waiting)
 
     def wants_connection(self) -> bool:
-        """More waits than the connections there are take soon. Slow start: no more are being opened at a time than are open."""
+        """More waits than the connections there are take soon, or transactional mail finds all busy. Slow start: no more are being opened than are open."""
         workers = self.workers if self.first_waits else self.workers - self.first_only
         if not self._heap or workers == 0:
             return bool(self._heap)
         now_s = time.monotonic()
-        more = (len(self._heap) > WAITING_A_CONNECTION * workers and not self.fast_enough(workers)) or self.waits_long(now_s) or self.stands_still(now_s)
+        many = len(self._heap) > WAITING_A_CONNECTION * workers and not self.fast_enough(workers)
+        more = self.first_waits or many or self.waits_long(now_s) or self.stands_still(now_s)
         return more and self.connecting < self.workers - self.connecting
 
     def fast_enough(self, connections: int) -> bool:

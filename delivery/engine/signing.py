@@ -24,6 +24,7 @@ class _Wanted:
     head: bytes
     body_hash: bytes
     answer: "asyncio.Future[bytes]"
+    asked_s: float
 
 
 class Signing:
@@ -32,24 +33,30 @@ class Signing:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sign")
+        self._first: deque[_Wanted] = deque()
         self._waiting: deque[_Wanted] = deque()
         self._busy = 0
 
-    def begin(self, signers: Sequence[Signer], head: bytes, body_hash: bytes) -> "asyncio.Future[bytes]":
-        """The signature fields that go above this head, soon."""
+    def begin(self, signers: Sequence[Signer], head: bytes, body_hash: bytes, first: bool = False) -> "asyncio.Future[bytes]":
+        """The signature fields that go above this head, soon; `first`: before all that wait."""
         answer: asyncio.Future[bytes] = self._loop.create_future()
-        self._waiting.append(_Wanted(signers, head, body_hash, answer))
+        (self._first if first else self._waiting).append(_Wanted(signers, head, body_hash, answer, time.monotonic()))
         if self._busy < THREADS:
             # Not before this tick is over: what others ask in it goes along.
             self._busy += 1
             self._loop.call_soon(self._start)
         return answer
 
+    def late_s(self, now_s: float) -> float:
+        """How long the next one has waited for a thread."""
+        return now_s - self._waiting[0].asked_s if self._waiting else 0.0
+
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _start(self) -> None:
-        batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+        batch = [self._first.popleft() for _ in range(min(BATCH, len(self._first)))]
+        batch += [self._waiting.popleft() for _ in range(min(BATCH - len(batch), len(self._waiting)))]
         if batch:
             self._threads.submit(self._sign, batch)
         else:

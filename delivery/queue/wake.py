@@ -70,9 +70,10 @@ class Waker:
 
     def _run(self) -> None:
         connection: Connection | None = None
+        told_at = 0.0
         while True:
             self._pending.wait()
-            time.sleep(COALESCE_S)
+            time.sleep(max(0.0, told_at + COALESCE_S - time.monotonic()))
             self._pending.clear()
             with self._lock:
                 lanes, sorting, everything = self._lanes, self._sorting, self._all
@@ -81,6 +82,7 @@ class Waker:
                 if connection is None or connection.closed:
                     connection = Connection.connect(self._url, autocommit=True, options="-c synchronous_commit=off")
                 notify(connection, () if everything else lanes, sorting)
+                told_at = time.monotonic()
             except Exception:  # engines poll: a lost wake-up costs 100 ms, a raised one would cost the thread
                 connection = None
 
