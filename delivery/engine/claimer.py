@@ -24,6 +24,7 @@ from delivery.engine.hands import Hands
 from delivery.engine.lanes import Lanes
 from delivery.engine.outbox import Job, Site
 from delivery.engine.sites import Sites
+from delivery.engine.waiting import wait_for
 from delivery.engine.world import World
 from delivery.queue import claim as queue
 from delivery.queue.wake import BLOCKED, CHANNEL, EVERYWHERE, SORTING, Lane, lanes_of
@@ -121,7 +122,7 @@ class Claimer:
     async def _run(self, wanted: asyncio.Event, first: bool) -> None:
         connection: AsyncConnection[Any] | None = None
         while True:
-            await _set(wanted, POLL_S)
+            await wait_for(wanted, POLL_S)
             wanted.clear()
             began, rest_s = time.monotonic(), REST_FIRST_S if first else REST_S
             try:
@@ -238,12 +239,3 @@ class Claimer:
                 self._bodies[body.id] = body
         while len(self._bodies) > BODIES_KEPT + len(ids):
             self._bodies.popitem(last=False)
-
-
-async def _set(event: asyncio.Event, timeout_s: float) -> None:
-    """Until it is set or the time is over."""
-    try:
-        async with asyncio.timeout(timeout_s):
-            await event.wait()
-    except TimeoutError:
-        pass

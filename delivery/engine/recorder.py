@@ -1,22 +1,26 @@
-"""Recorder: settled deliveries go to the database in batches, as soon as there are some.
+"""Recorder: settled deliveries go to the database in batches.
 
-While one batch commits the next one gathers, so that the batch grows with the load and a single message waits for nobody. When the database is
-away the batch is kept and tried again: the journal has it already, and recording twice changes nothing.
+After a rest a single message waits for nobody; under load batches begin REST_S apart, so that they grow with it (M: at 800 messages/s a batch of
+eight cost a message 0.3 ms of PostgreSQL, one of thirty 0.1). What goes along another path is never kept waiting. When the database is away the
+batch is kept and tried again: the journal has it already, and recording twice changes nothing.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 import structlog
 from psycopg import Connection, Error
 from psycopg.errors import UniqueViolation
 
+from delivery.engine.waiting import wait_for
 from delivery.queue.record import advance_virtual_time, record
 from delivery.queue.record_new import NotNew, record_new
 from delivery.queue.settled import Settled
 from delivery.queue.wake import Lane, notify
 
 BATCH = 500
+REST_S = 0.03
 log = structlog.get_logger(__name__)
 
 Lanes = frozenset[Lane]
@@ -31,12 +35,15 @@ class Recorder:
         self._on_recorded = on_recorded
         self._pending: list[Settled] = []
         self._tags: dict[Lane, float] = {}
-        self._news = asyncio.Event()
-        self._busy = False
+        self._news, self._urgent = asyncio.Event(), asyncio.Event()
+        self._rested_at = 0.0
+        self._busy = self._ending = False
 
     def add(self, settled: Settled) -> None:
         self._pending.append(settled)
         self._news.set()
+        if settled.reroute or len(self._pending) >= BATCH or self._ending:
+            self._urgent.set()
 
     def claimed(self, key: Lane, tag: float) -> None:
         """A lane's virtual time, (pool, provider, purpose), as far as claimed."""
@@ -48,9 +55,20 @@ class Recorder:
             await self._news.wait()
             self._news.clear()
             while self._pending or self._tags:
+                await self._rest()
                 await self._one_batch()
 
+    async def _rest(self) -> None:
+        """Until it is time for another batch, or something cannot wait."""
+        rest_s = self._rested_at - time.monotonic()
+        if rest_s > 0 and not self._ending:
+            await wait_for(self._urgent, rest_s)
+        self._urgent.clear()
+        self._rested_at = time.monotonic() + REST_S
+
     async def flushed(self) -> None:
+        self._ending = True
+        self._urgent.set()
         while self._pending or self._busy:  # noqa: ASYNC110  only at an engine's end, where a few milliseconds do not matter
             await asyncio.sleep(0.01)
 
