@@ -28,7 +28,8 @@ BUSIEST = "SELECT e.pid FROM delivery_engine e LEFT JOIN delivery_claimed c ON c
 UNKNOWABLE = "SELECT (SELECT coalesce(sum(unknowable), 0) FROM monitoring_verdict) + (SELECT count(*) FROM delivery_attempt WHERE verdict = 'unknown')"
 # What could go at once: a lane that a provider's own limits hold back counts little, however much of it waits.
 WORK = "SELECT coalesce(sum(least(n, 20)), 0) FROM (SELECT count(*) AS n FROM delivery_ready GROUP BY pool_id, provider_id) lane"
-WAITING = "SELECT id FROM delivery_waiting WHERE why = 'retry'"
+# What engines died of twice is held for a person: here that person lets it go.
+WAITING = "SELECT id, why, scope FROM delivery_waiting WHERE why IN ('retry', 'hold')"
 ATTEMPTS = """
     SELECT ('x' || right(a.id::text, 2))::bit(8)::int, a.engine_id, a.verdict, coalesce(v.kind, 'alive'), a.started_at
       FROM delivery_attempt a LEFT JOIN monitoring_verdict v ON v.engine_id = a.engine_id
@@ -142,7 +143,11 @@ def _let_go(platform: Platform) -> int:
     from delivery.queue.promote import let_go
 
     with platform.database() as connection:
-        let_go(connection, [row[0] for row in connection.execute(WAITING)])
+        waiting = connection.execute(WAITING).fetchall()
+        let_go(connection, [delivery for delivery, _, _ in waiting])
+    for delivery, why, scope in waiting:
+        if why == "hold":
+            print(f"held and let go: {delivery}, {scope}")
     return platform.queued()
 
 
