@@ -153,11 +153,14 @@ class Hands:
             **shared(self.paths.values(), self.health, time.monotonic()),
         }
 
-    async def connection_turn(self) -> None:
-        """Connections begin one after the other, so that their TLS handshakes never pile up; however many hosts are silent, none waits for them."""
+    async def connection_turn(self, first: bool) -> None:
+        """Connections begin one after the other, so that their TLS handshakes never pile up; however many hosts are silent, none waits for them.
+
+        One that a transactional message needs (`first`) begins at once, the others that much later.
+        """
         now_s = time.monotonic()
         self._connect_at_s = max(now_s, self._connect_at_s + CONNECT_EVERY_S)
-        if self._connect_at_s > now_s:
+        if self._connect_at_s > now_s and not first:
             await asyncio.sleep(self._connect_at_s - now_s)
 
     # -- what a message needs -----------------------------------------------------------------------------------------

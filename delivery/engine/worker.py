@@ -199,7 +199,7 @@ class Worker:
             if (wait_s := max(self._free_at_s, meter.earliest(now) if meter else now) - now) > 0:
                 await asyncio.sleep(min(wait_s, LONGEST_RATE_WAIT_S))
                 continue
-            await self.hands.connection_turn()
+            await self.hands.connection_turn(self.job is not None and self.job.claim.purpose == Purpose.TRANSACTIONAL)
             if meter and not meter.allows(time.monotonic()):
                 continue
             number = meter.spend(time.monotonic(), waited=True) if meter else 0

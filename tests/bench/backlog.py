@@ -20,12 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+from cryptography.fernet import Fernet
 
 from delivery.queue.wake import notify
 from mailplatform.up.postgres import EmbeddedPostgres
 from tests.bench.priority import MARK, _prepare
 from tests.bench.queue import cycles
-from tests.bench.queue.campaigns import A_MESSAGE, Sender, load, make_domains
+from tests.bench.queue.campaigns import A_MESSAGE, Sender, load, make_domains, make_senders
 from tests.bench.queue.cycles import LANES, ROWS, Cycles
 from tests.bench.queue.sink import Sink
 from tests.flow.platform import ROOT, Platform, running, wait_until
@@ -175,13 +176,11 @@ def _rest(platform: Platform, resting: bool) -> None:
 
 
 def _sender(url: str) -> Sender:
+    """A tenant with a pool, where there is nothing yet."""
     with psycopg.connect(url, autocommit=True) as connection:
-        row = connection.execute("INSERT INTO tenants_tenant (name, title, state, weight, transactional_rate_per_s, is_simulated, created_at)"
-                                 " VALUES ('bench', 'Bench', 'active', 1, 50, true, now()) RETURNING id").fetchone()  # fmt: skip
-        assert row is not None
-        zone = "INSERT INTO pools_zone (name, title, state) SELECT 'bench', 'Bench', 'active' WHERE NOT EXISTS (SELECT 1 FROM pools_zone)"
-        connection.execute(zone)
-        return Sender(row[0], 1, 1, 1)
+        connection.execute("INSERT INTO pools_zone (name, title, state) SELECT 'bench', '', 'active' WHERE NOT EXISTS (SELECT 1 FROM pools_zone)")
+        (pool,) = connection.execute("INSERT INTO pools_pool (name, kind) VALUES ('bench', 'shared') RETURNING id").fetchone() or (0,)
+        return make_senders(connection, 1, pool, 1)[0]
 
 
 @contextmanager
@@ -191,7 +190,8 @@ def _database() -> Iterator[str]:
         server = EmbeddedPostgres(Path(folder))
         server.start()
         try:
-            own = {"DATABASE_URL": server.url, "SECRET_KEY": "only-for-a-benchmark-" + os.urandom(16).hex(), "DATA_DIR": folder, "MAIL_MODE": "sandbox"}
+            keys = {"SECRET_KEY": "only-for-a-benchmark-" + os.urandom(16).hex(), "ENCRYPTION_KEYS": Fernet.generate_key().decode()}
+            own = {"DATABASE_URL": server.url, "DATA_DIR": folder, "MAIL_MODE": "sandbox", **keys}
             subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=ROOT, env=os.environ | own, check=True, stdout=subprocess.DEVNULL)
             yield server.url
         finally:
