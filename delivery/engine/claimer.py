@@ -2,9 +2,9 @@
 
 Wake-ups name lanes; a skip scan each second is the net under lost ones. Two rounds go side by side, each on a connection of its own, so that no
 transactional delivery waits for a claim of many others: `run_first` claims transactional lanes as soon as it hears of them, `run` all other
-lanes every REST_S at most, for a claim of many costs little more than a claim of one. Of others it holds as much as keeps the loop quick
-(appetite.py), at most four fifths of what the engine may hold, and that is at most what it settles in a second: what it does not hold any other
-engine can take.
+lanes every REST_S at most, and the more seldom the longer what is in hand lasts, for a claim of many costs little more than a claim of one. Of
+others it holds as much as keeps the loop quick (appetite.py), at most four fifths of what the engine may hold, and that is at most what it settles
+in a second: what it does not hold any other engine can take.
 """
 
 import asyncio
@@ -31,7 +31,8 @@ from delivery.queue.wake import BLOCKED, CHANNEL, EVERYWHERE, SORTING, Lane, lan
 from pools.purposes import Purpose
 
 POLL_S = 0.1
-REST_S, REST_FIRST_S = 0.015, 0.004
+REST_S, LONGEST_REST_S, REST_FIRST_S = 0.015, 0.1, 0.004
+REST_SHARE = 0.25
 PROBE_S = 0.01
 LOOK_EVERYWHERE_S, LOOK_AGAIN_S = 1.0, 0.25
 ROWS_A_CLAIM = 500
@@ -124,7 +125,7 @@ class Claimer:
         while True:
             await wait_for(wanted, POLL_S)
             wanted.clear()
-            began, rest_s = time.monotonic(), REST_FIRST_S if first else REST_S
+            began, rest_s = time.monotonic(), REST_FIRST_S if first else self._rest_s()
             try:
                 connection = connection or await self._connect()
                 if not self._hands.stopping and self._hands.lease.valid() and began >= self._hands.journal.rests_until_s:
@@ -138,6 +139,11 @@ class Claimer:
                 await asyncio.sleep(0.1)
             if (left_s := began + rest_s - time.monotonic()) > 0:
                 await asyncio.sleep(left_s)
+
+    def _rest_s(self) -> float:
+        """Between two claims of bulk: a part of how long what is in hand lasts."""
+        lasts_s = len(self._hands.in_hand) / self._pace if self._pace else 0.0
+        return min(LONGEST_REST_S, max(REST_S, REST_SHARE * lasts_s))
 
     async def _connect(self) -> AsyncConnection[Any]:
         hands = self._hands

@@ -141,6 +141,7 @@ def test_postfix_delivers_all_to_the_sink_and_leaves_nothing_behind(tmp_path: Pa
     assert not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" for pid in pids)
 
 
+@pytest.mark.long
 def test_our_side_delivers_all_to_the_sink() -> None:
     size = throughput.Size(1, 300, 0, 0, (throughput.TLS_SIGNED,), ())
     figures = throughput.measured(size)
