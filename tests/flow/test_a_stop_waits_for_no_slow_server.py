@@ -43,7 +43,8 @@ def test_it_ends_in_time_and_says_which_answers_it_did_not_wait_for(own: Platfor
     for message in silent:
         assert own.rows(UNKNOWN, message, message) == [(1,)]
         assert own.delivery(message)["state"] in ("deferred", "sending", "queued"), "it is no crash: nothing is held"
-    assert own.rows("SELECT count(*) FROM monitoring_verdict WHERE unknowable > 0") == [(0,)]
+    # A loop that a busy machine starves may be judged frozen all the same; what ended by itself is never taken for dead.
+    assert own.rows("SELECT count(*) FROM monitoring_verdict WHERE unknowable > 0 AND kind <> 'frozen'") == [(0,)]
     wait_until(lambda: own.rows(FINAL, ids) == [("delivered", len(ids))], 60, "the rest was delivered", every_s=0.3)
     arrivals = own.arrivals()
     assert {arrivals.get(delivery, 0) for delivery in ids} == {1}
