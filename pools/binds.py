@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypedDict
 
+CIRCUIT_OPENS_AT = 2  # connections that failed in a row
+
 
 class Limit(StrEnum):
     """What binds; the first that does, in this order of strength, is told. NOTHING: another delivery could go now."""

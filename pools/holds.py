@@ -12,10 +12,9 @@ from enum import StrEnum
 from typing import Any
 
 from mailplatform.shell import formats
-from pools.binds import Limit
+from pools.binds import CIRCUIT_OPENS_AT, Limit
 
 SHOWN_EVIDENCE = 200
-CIRCUIT_OPENS_AT = 2
 
 
 class Hold(StrEnum):

@@ -7,6 +7,7 @@ and ends by itself; deleting it lifts it. What holds of a row is `pools.learned`
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from ipaddress import ip_network
 from typing import Any
 
@@ -79,6 +80,7 @@ class ScopedRow:
         return Whom(self.scope, self.key, self.provider_id)
 
 
+@lru_cache(4096)
 def netblock_of(address: str) -> str:
     """The network that a provider counts with this address."""
     return str(ip_network(f"{address}/{V6_NETBLOCK if ':' in address else V4_NETBLOCK}", strict=False))

@@ -13,7 +13,7 @@ from datetime import datetime
 from delivery.engine.outbox import WAITS_LONG_S
 from delivery.engine.path import Path
 from delivery.engine.rivals import OPEN
-from delivery.engine.score import Rank, behind_ms
+from delivery.engine.score import Rank, behind_ms, best_of
 from delivery.engine.standing import state_of
 from delivery.engine.world import World
 from delivery.queue.claim import Claim
@@ -165,7 +165,7 @@ def make_field(lane: tuple[int, int], world: World, path_of: PathOf, now_s: floa
         else:
             state, n = state_of(path, now_s)
             closed.append((path.score(), _told(ip, state, path.score(), n)))
-    best = _best([*ranks.values(), *([elsewhere] if (elsewhere := rivals.best(members, provider_id)) else [])])
+    best = best_of([*ranks.values(), *([elsewhere] if (elsewhere := rivals.best(members, provider_id)) else [])])
     for runner in runners:
         runner.handicap_ms = behind_ms(ranks[runner.ip_id], best)
     return Field(now_s + FRESH_S, runners, closed)
@@ -174,9 +174,9 @@ def make_field(lane: tuple[int, int], world: World, path_of: PathOf, now_s: floa
 def handicap_ms(lane: tuple[int, int], world: World, paths: Sequence[Path]) -> int:
     """How long a lane's deliveries must have waited before this engine may claim them, for the best of these open paths of its own."""
     members = world.pools.get(lane[0], {})
-    own = _best([Rank(members.get(path.ip_id, 0), path.score()) for path in paths])
+    own = best_of([Rank(members.get(path.ip_id, 0), path.score()) for path in paths])
     elsewhere = world.rivals.best(members, lane[1])
-    return behind_ms(own, _best([own, elsewhere]) if elsewhere else own) if own else 0
+    return behind_ms(own, best_of([own, elsewhere]) if elsewhere else own) if own else 0
 
 
 def _allowed(runners: Sequence[Runner], claim: Claim) -> list[Runner]:
@@ -210,14 +210,6 @@ def _lost(runner: Runner, winner: Runner, claim: Claim | None, now_s: float) -> 
 
 def _told(ip_id: int, state: str, score: float, n: int) -> list[object]:
     return [ip_id, state, round(score), n] if n else [ip_id, state, round(score)]
-
-
-def _best(ranks: Sequence[Rank]) -> Rank | None:
-    return min(ranks, key=_cost, default=None)
-
-
-def _cost(rank: Rank) -> float:
-    return rank.cost_ms
 
 
 def _scored(told: tuple[float, list[object]]) -> float:

@@ -169,9 +169,9 @@ class Outbox:
 
     def excess(self, keep: int) -> list[Job]:
         """What is not begun, but for the first `keep`."""
-        kept = sorted(self._heap)[:keep]
-        jobs = [entry[3] for entry in sorted(self._heap)[keep:]]
-        self._heap[:] = kept
+        self._heap.sort()  # which is a heap, too
+        jobs = [entry[3] for entry in self._heap[keep:]]
+        del self._heap[keep:]
         return jobs
 
     def drain(self) -> list[Job]:

@@ -11,17 +11,15 @@ from datetime import datetime
 
 from delivery.engine.allowance import DAY_S, Allowance, Buckets
 from delivery.engine.kept import Kept
-from delivery.engine.score import Points, claim_ahead, score
-from pools.binds import NOTHING, Binds, Limit
+from delivery.engine.score import CLAIM_AHEAD_S, Points, claim_ahead, score
+from pools.binds import CIRCUIT_OPENS_AT, NOTHING, Binds, Limit
 from pools.learned import Learned, apply, from_json, limits_now, recover
 from pools.limits import Gcra, RateLimit, Slots
 from pools.mood import Mood
 from pools.outcomes import ActionScope, PathAction
 from pools.providers.profile import Profile
 
-CIRCUIT_OPENS_AT = 2
 FIRST_PROBE_S, LAST_PROBE_S = 1.0, 300.0
-CLAIM_AHEAD_S = 0.5
 FIRST_RATE_PER_S = 20.0
 SITES_REMEMBERED = 1000
 FIRST_TURN_S = 1.0
@@ -159,7 +157,7 @@ class Path:
 
     def other_goes(self, now_s: float) -> None:
         """One message of another purpose than transactional goes now."""
-        self.kept.other_goes(now_s, max(rate.rate.spacing_s for rate in self.rates))
+        self.kept.other_goes(now_s, self.spacing_s)
 
     def next_send_s(self, now_s: float) -> float:
         """When the rates let the next message go."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from delivery.engine.score import Rank
+from delivery.engine.score import Rank, best_of
 from pools.mood import Heard
 
 MOST_SHARED = 500
@@ -55,12 +55,7 @@ class Rivals:
 
     def best(self, members: Mapping[int, int], provider_id: int) -> Rank | None:
         """The best open path among these members (IP → its membership's handicap)."""
-        ranks = (Rank(tier_ms, rival.score) for ip, tier_ms in members.items() if (rival := self.of(ip, provider_id)) and rival.open)
-        return min(ranks, key=_cost, default=None)
-
-    def heard(self, provider_id: int) -> list[Heard]:
-        """What other engines' paths hear of a provider."""
-        return [rival.heard for (_, provider), rival in self.paths.items() if provider == provider_id and rival.heard]
+        return best_of(Rank(tier_ms, rival.score) for ip, tier_ms in members.items() if (rival := self.of(ip, provider_id)) and rival.open)
 
 
 NOBODY = Rivals()
@@ -81,7 +76,3 @@ def rivals_of(rows: Iterable[Mapping[str, Any]]) -> Rivals:
             except (ValueError, TypeError, IndexError):
                 continue
     return Rivals(ips, paths)
-
-
-def _cost(rank: Rank) -> float:
-    return rank.cost_ms

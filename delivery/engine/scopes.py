@@ -44,7 +44,6 @@ class Scopes:
         self._senders: dict[Whom, Sender] = {}
         self._learned: dict[Whom, tuple[Learned, str]] = {}
         self._untold: list[Match] = []
-        self._netblocks: dict[str, str] = {}
         self._engines = 1
 
     # -- what holds ---------------------------------------------------------------------------------------------------
@@ -83,7 +82,7 @@ class Scopes:
         """What holds of this path beyond its own."""
         if not self._of_paths:
             return ()
-        whoms = (Whom(ActionScope.IP, str(ip_id), EVERY_PROVIDER), Whom(ActionScope.NETBLOCK, self._netblock(address), provider_id))
+        whoms = (Whom(ActionScope.IP, str(ip_id), EVERY_PROVIDER), Whom(ActionScope.NETBLOCK, netblock_of(address), provider_id))
         return tuple(self._of_paths[whom] for whom in whoms if whom in self._of_paths)
 
     def _apply(self, match: Match) -> None:
@@ -105,18 +104,12 @@ class Scopes:
             case ActionScope.IP:
                 return Whom(ActionScope.IP, str(path.ip_id), EVERY_PROVIDER)
             case ActionScope.NETBLOCK:
-                return Whom(ActionScope.NETBLOCK, self._netblock(address), path.provider_id)
+                return Whom(ActionScope.NETBLOCK, netblock_of(address), path.provider_id)
             case ActionScope.TENANT if claim:
                 return Whom(ActionScope.TENANT, str(claim.tenant_id), path.provider_id)
             case ActionScope.SIGNING_DOMAIN if claim:
                 return Whom(ActionScope.SIGNING_DOMAIN, str(claim.domain_id), path.provider_id)
         return None
-
-    def _netblock(self, address: str) -> str:
-        block = self._netblocks.get(address)
-        if block is None:
-            block = self._netblocks[address] = netblock_of(address)
-        return block
 
     # -- before it goes -----------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ a fallback pool) adds its own handicap only while a member with a smaller one is
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 MS_A_POINT = 2.0
@@ -65,6 +66,11 @@ class Rank:
         return self.tier_ms + (100.0 - self.score) * MS_A_POINT
 
 
+def best_of(ranks: Iterable[Rank]) -> Rank | None:
+    """The one that may claim first."""
+    return min(ranks, key=_cost, default=None)
+
+
 def points(reputation: float, refused: float, providers: float, answer_s: float, fastest_s: float, health: float) -> Points:
     """`refused` is what this path hears, `providers` what every path hears; `fastest_s` the quickest path's answer there."""
     mood = MOOD_POINTS * max(0.0, refused - providers)
@@ -97,6 +103,10 @@ def claim_ahead(connections: int, sent_per_s: float, answer_s: float, spacing_s:
     if spacing_s > 0:
         ahead = min(ahead, int(CLAIM_AHEAD_S / spacing_s))
     return max(1, math.ceil(ahead * max(LEAST_SHARE, 1.0 - lost / 100.0)))
+
+
+def _cost(rank: Rank) -> float:
+    return rank.cost_ms
 
 
 def _between(value: float, low: float, high: float) -> float:

@@ -15,6 +15,7 @@ from psycopg import Error
 
 from delivery.engine.hands import Hands
 from delivery.engine.sites import Sites
+from delivery.engine.waiting import wait_for
 from delivery.queue import sort
 from delivery.queue.wake import Lane, notify
 from delivery.sort.resolver import MailHosts
@@ -61,11 +62,7 @@ class Sorter:
     async def run(self) -> None:
         try:
             while True:
-                try:
-                    async with asyncio.timeout(0.5):
-                        await self._news.wait()
-                except TimeoutError:
-                    pass
+                await wait_for(self._news, 0.5)
                 self._news.clear()
                 try:
                     await self._hear_of_policies()

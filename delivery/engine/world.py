@@ -36,7 +36,7 @@ MEMBERS = """
 TRANSACTIONAL_POOLS = "SELECT p.id FROM pools_pool p WHERE EXISTS (SELECT 1 FROM pools_stream s WHERE s.pool_id = p.id AND s.purpose = 0)"
 PROVIDERS = "SELECT id, key, mx_suffixes, domains, is_tail, facts, overrides FROM pools_provider WHERE NOT is_tail OR overrides <> '{}'"
 PATHS = """
-    SELECT ip_id, provider_id, state, score, suspended_until, learned, circuit_failures, open_connections, lifted_at, why
+    SELECT ip_id, provider_id, state, score, learned, circuit_failures, open_connections, lifted_at, why
       FROM pools_path
      WHERE ip_id = ANY (%(ips)s)
        AND (%(all)s OR state <> 'open' OR score < 100 OR suspended_until > platform_now() OR lifted_at > platform_now() - interval '1 min')
@@ -53,7 +53,6 @@ class PathFacts:
 
     state: str
     score: float
-    suspended_until: datetime | None
     learned: dict[str, Any]
     circuit_failures: int
     open_connections: int = 0
@@ -76,6 +75,7 @@ class World:
     rivals: Rivals = NOBODY
     leaving: frozenset[int] = frozenset()  # IPs whose connections end now, for another owner
     transactional_ips: frozenset[int] = frozenset()  # of all, those that serve a transactional stream
+    rules: list[Any] = field(default_factory=list)  # the rows that the rule book was made of: compiling takes 40 ms, and they seldom change
     asked_at_s: float = 0.0  # this machine's monotonic clock before `now` was asked for
     clock: Reading | None = None
 
@@ -86,6 +86,9 @@ class World:
     def own_members(self, pool_id: int) -> dict[int, int]:
         """Which of this engine's IPs serve a pool, with their handicap."""
         return {ip: handicap for ip, handicap in self.pools.get(pool_id, {}).items() if ip in self.ips}
+
+
+_Slow = tuple[dict[int, tuple[str, Profile]], Profile, Catalogue, RuleBook]  # World's `providers` to `rulebook`
 
 
 @dataclass(slots=True)
@@ -120,18 +123,20 @@ def load_world(connection: Connection, engine_id: int, node: str, former: World 
         paths = {(row.pop("ip_id"), row.pop("provider_id")): PathFacts(**row) for row in cursor.execute(PATHS, {"ips": list(ips), "all": new_ips}).fetchall()}
         routes = routes_of(_named(cursor.connection, ROUTES))
         exceptions = frozenset(row["match"] for row in cursor.execute(TLS_EXCEPTIONS).fetchall())
-        catalogue, providers, default, rulebook = _slow_facts(cursor, former, now)
+        slow, rules = _slow_facts(cursor, former, now)
     first_ips = frozenset(ip for pool in first for ip in pools.get(pool, {}))
-    return World(now, ips, pools, providers, default, catalogue, rulebook, routes, exceptions, paths, rivals, leaving, first_ips, asked_at_s, clock)
+    return World(now, ips, pools, *slow, routes, exceptions, paths, rivals, leaving, first_ips, rules, asked_at_s, clock)
 
 
-def _slow_facts(cursor: Any, former: World | None, now: datetime) -> tuple[Catalogue, dict[int, tuple[str, Profile]], Profile, RuleBook]:
+def _slow_facts(cursor: Any, former: World | None, now: datetime) -> tuple[_Slow, list[Any]]:
     if former and former.now.minute == now.minute:
-        return former.catalogue, former.providers, former.default_profile, former.rulebook
+        return (former.providers, former.default_profile, former.catalogue, former.rulebook), former.rules
     rows = {row.pop("id"): _Row(**row) for row in cursor.execute(PROVIDERS).fetchall()}
     default = next((row for row in rows.values() if row.key == "default"), _Row("default", [], [], False, {}, {}))
     providers = {id_: (row.key, profile_of(row, default)) for id_, row in rows.items()}
-    return Catalogue(rows.values()), providers, profile_of(default, default), RuleBook.from_rows(_named(cursor.connection, RULES))
+    rules = _named(cursor.connection, RULES)
+    rulebook = former.rulebook if former and former.rules == rules else RuleBook.from_rows(rules)
+    return (providers, profile_of(default, default), Catalogue(rows.values()), rulebook), rules
 
 
 def _named(connection: Connection, statement: str) -> list[Any]:

@@ -121,4 +121,5 @@ def test_submissions_of_several_tenants_at_the_same_time_never_deadlock_and_let_
         thread.join()
     took = datetime.now(UTC) - began
     assert errors == []
-    assert all(40 <= count <= 40 + 40 * (took / timedelta(seconds=1)) + 1 for count in map(sum, let.values()))
+    most = 40 + 40 * (took / timedelta(seconds=1)) + 1
+    assert [sum(counts) for counts in let.values() if not 40 <= sum(counts) <= most] == [], (most, let)

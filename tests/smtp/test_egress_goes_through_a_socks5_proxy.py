@@ -4,7 +4,6 @@ import contextlib
 import socket
 import struct
 import threading
-from typing import Self
 
 import pytest
 
@@ -14,45 +13,20 @@ from delivery.smtp.session import Session
 from delivery.smtp.target import Source, Target, TlsMode
 from delivery.smtp.tls import TlsContexts
 from delivery.smtp.wire import Failure, Phase
+from tests.listening import Listening
 from tests.smtp.conftest import BODY, HEAD, SANDBOX, envelope, impatient, yes
 from tests.smtp.hostile import Line, Peer
 
 
-class Socks5:
+class Socks5(Listening):
     """RFC 1928 and 1929, as much as a proxy for egress needs. `asked` are (address type, address, port)."""
 
     def __init__(self, login: tuple[bytes, bytes] | None = None, refuse: int = 0, silent: bool = False) -> None:
+        super().__init__()
         self.asked: list[tuple[int, str, int]] = []
         self._login, self._refuse, self._silent = login, refuse, silent
-        self._open: list[socket.socket] = []
-
-    def __enter__(self) -> Self:
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._server.getsockname()[1]
-        self._thread = threading.Thread(target=self._accept, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown(socket.SHUT_RDWR)
-        self._server.close()
-        for sock in self._open:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-            sock.close()
-        self._thread.join(5)
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                sock, _ = self._server.accept()
-            except OSError:
-                return
-            self._open.append(sock)
-            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 
     def _serve(self, sock: socket.socket) -> None:
-        sock.settimeout(10)
         with contextlib.suppress(OSError, struct.error, IndexError, ValueError):
             if self._silent:
                 while sock.recv(1024):

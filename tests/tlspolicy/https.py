@@ -3,48 +3,22 @@
 import contextlib
 import socket
 import ssl
-import threading
 from collections.abc import Callable
-from typing import Self
+
+from tests.listening import Listening
 
 Answer = Callable[[ssl.SSLSocket, bytes], None]
 
 
-class PolicyHost:
+class PolicyHost(Listening):
     """`with PolicyHost(context, answer) as host:` listens at `host.port`; `asked` are the heads of the requests."""
 
     def __init__(self, context: ssl.SSLContext, answer: Answer, address: str = "127.0.0.1") -> None:
+        super().__init__(address)
         self._context, self._answer = context, answer
         self.asked: list[bytes] = []
-        self.connections = 0
-        self._server = socket.create_server((address, 0))
-        self.port: int = self._server.getsockname()[1]
-        self._open: list[socket.socket] = []
-
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._accept, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown(socket.SHUT_RDWR)
-        self._server.close()
-        for sock in self._open:
-            sock.close()
-        self._thread.join(5)
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                sock, _ = self._server.accept()
-            except OSError:
-                return
-            self.connections += 1
-            self._open.append(sock)
-            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 
     def _serve(self, sock: socket.socket) -> None:
-        sock.settimeout(10)
         with contextlib.suppress(OSError, ValueError):
             secured = self._context.wrap_socket(sock, server_side=True)
             self._open.append(secured)

@@ -11,6 +11,7 @@ import shutil
 import signal
 import tempfile
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ import psycopg
 
 from tests.bench.peers import messages
 from tests.bench.peers.measure import Run, measure
+from tests.bench.peers.side_by_side import side_by_side
 from tests.bench.peers.sink import Endpoint, Sink
 from tests.bench.peers.usage import Groups, tree
 from tests.flow.platform import QUEUED, Platform, wait_until
@@ -131,30 +133,21 @@ class Ours:
     # -- the tenant -----------------------------------------------------------------------------------------------------
 
     def _inject(self, bodies: list[bytes]) -> None:
-        left, lock, failed = iter(bodies), threading.Lock(), list[BaseException]()
+        left, lock = iter(bodies), threading.Lock()
 
-        def post() -> None:
-            try:
-                connection = http.client.HTTPConnection(f"127.0.0.1:{self.platform.port}", timeout=120)
-                while not failed:
-                    with lock:
-                        body = next(left, None)
-                    if body is None:
-                        return
-                    connection.request("POST", "/api/v1/messages/batch", body, self._headers())
-                    answer = connection.getresponse()
-                    said = answer.read()
-                    assert answer.status == 202, said[:500]
-            except BaseException as error:
-                failed.append(error)
+        def post(_: int, failed: Sequence[BaseException]) -> None:
+            connection = http.client.HTTPConnection(f"127.0.0.1:{self.platform.port}", timeout=120)
+            while not failed:
+                with lock:
+                    body = next(left, None)
+                if body is None:
+                    return
+                connection.request("POST", "/api/v1/messages/batch", body, self._headers())
+                answer = connection.getresponse()
+                said = answer.read()
+                assert answer.status == 202, said[:500]
 
-        threads = [threading.Thread(target=post, daemon=True) for _ in range(min(CONNECTIONS, len(bodies)))]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        if failed:
-            raise failed[0]
+        side_by_side(post, min(CONNECTIONS, len(bodies)))
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.platform.demo['tenant']['api_key']}", "Content-Type": "application/json"}

@@ -13,7 +13,6 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from pathlib import Path
 import psutil
 
 from tests.bench.peers.measure import Run, measure
+from tests.bench.peers.side_by_side import side_by_side
 from tests.bench.peers.sink import Endpoint, Sink, free_port, program
 from tests.bench.peers.usage import Groups, tree
 
@@ -151,22 +151,12 @@ class Postfix:
         if domains == 1:
             return self._source(SESSIONS, count, "to-0.example")
         lanes = min(SESSIONS // 2, domains)
-        failed: list[BaseException] = []
 
-        def lane(number: int) -> None:
-            try:
-                for domain in range(number, domains, lanes):
-                    self._source(SESSIONS // lanes, count // domains + (domain < count % domains), f"to-{domain}.example")
-            except BaseException as error:
-                failed.append(error)
+        def lane(number: int, _: object) -> None:
+            for domain in range(number, domains, lanes):
+                self._source(SESSIONS // lanes, count // domains + (domain < count % domains), f"to-{domain}.example")
 
-        threads = [threading.Thread(target=lane, args=(number,), daemon=True) for number in range(lanes)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        if failed:
-            raise failed[0]
+        side_by_side(lane, lanes)
 
     def _source(self, sessions: int, count: int, domain: str) -> None:
         """-d keeps the connection for many messages, -N gives every recipient a number."""
