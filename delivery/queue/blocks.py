@@ -16,8 +16,8 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from delivery.queue import columns
+from delivery.queue.happened import Happened, Kind, tell
 from delivery.queue.wake import Lane
-from mailplatform.shell.ids import time_ordered_id
 
 CANARIES = 3
 WAITS_S = 60  # what waits for canaries looks again after this
@@ -68,11 +68,6 @@ DECIDE = """
 KEEP = "UPDATE delivery_campaignblock SET evidence = %s WHERE id = %s"
 GO_ON = "UPDATE delivery_waiting SET due_at = platform_now() WHERE why = 'campaign' AND scope = %s"
 HOLD = "UPDATE delivery_waiting SET why = 'hold', scope = %s, due_at = expires_at WHERE why = 'campaign' AND scope = %s RETURNING id, tenant_id"
-TELL = """
-    INSERT INTO delivery_event (id, delivery_id, tenant_id, kind, at, data)
-    SELECT id, delivery_id, tenant_id, %(kind)s, platform_now(), %(data)s
-      FROM unnest(%(ids)s::uuid[], %(deliveries)s::uuid[], %(tenants)s::int8[]) AS u(id, delivery_id, tenant_id)
-"""
 RAISE = """
     INSERT INTO shell_notice (kind, scope, severity, sentence, evidence, link, created_at, expires_at, cleared_by)
     VALUES (%(kind)s, %(scope)s, %(severity)s, %(sentence)s, %(evidence)s, %(link)s, platform_now(), platform_now() + %(lives_s)s * interval '1 s', '')
@@ -224,18 +219,10 @@ def release(cursor: Cursor, block_id: int, by: str) -> int:
     if row is None:
         return 0
     gone = cursor.execute(LET_GO, row).fetchall()
-    _tell(cursor, gone, "released", {"by": by})
+    tell(cursor, [Happened(delivery, tenant, Kind.RELEASED, {"by": by}) for delivery, tenant in gone])
     cursor.execute(CLEAR, [by, NOTICE, f"campaign {block_id}"])
     return len(gone)
 
 
 def _tell_held(cursor: Cursor, held: Sequence[tuple[UUID, int]], because: str) -> None:
-    _tell(cursor, held, "held", {"why": because})
-
-
-def _tell(cursor: Cursor, deliveries: Sequence[tuple[UUID, int]], kind: str, data: dict[str, Any]) -> None:
-    if deliveries:
-        cursor.execute(TELL, {
-            "kind": kind, "data": Jsonb(data), "ids": [time_ordered_id() for _ in deliveries],
-            "deliveries": [delivery for delivery, _ in deliveries], "tenants": [tenant for _, tenant in deliveries],
-        })  # fmt: skip
+    tell(cursor, [Happened(delivery, tenant, Kind.HELD, {"why": because}) for delivery, tenant in held])

@@ -17,6 +17,7 @@ from psycopg.types.json import Jsonb
 from delivery.queue import arrays, columns
 from delivery.queue.minutes import count_minutes
 from delivery.queue.settled import AttemptRow, Settled
+from delivery.queue.suppress import Suppress, suppress
 from delivery.queue.wake import Lane
 from mailplatform.shell.ids import id_time_ms, lowest_id_at
 
@@ -70,12 +71,6 @@ LATE_DELIVERED = """
          a AS (DELETE FROM delivery_ready USING ids WHERE delivery_ready.id = ids.id RETURNING ids.id),
          b AS (DELETE FROM delivery_waiting USING ids WHERE delivery_waiting.id = ids.id RETURNING ids.id)
     SELECT id FROM a UNION ALL SELECT id FROM b
-"""
-SUPPRESS = """
-    INSERT INTO delivery_suppression (tenant_id, stream_id, address, reason, detail, created_at)
-    SELECT tenant_id, NULL, lower(address), 'bounce', detail, %(now)s
-      FROM unnest(%(tenants)s::int8[], %(addresses)s::text[], %(details)s::text[]) AS u(tenant_id, address, detail)
-    ON CONFLICT DO NOTHING
 """
 VIRTUAL_TIME = """
     UPDATE delivery_lane l
@@ -171,11 +166,4 @@ def finish(cursor: Cursor, finals: Sequence[Settled], now: datetime) -> None:
         "first": lowest_id_at(min(map(id_time_ms, ids))),
         "last": lowest_id_at(max(map(id_time_ms, ids)) + 1),
     })  # fmt: skip
-    suppressed = sorted((one for one in finals if one.suppress), key=lambda one: (one.tenant_id, one.recipient))
-    if suppressed:
-        cursor.execute(SUPPRESS, {
-            "now": now,
-            "tenants": [one.tenant_id for one in suppressed],
-            "addresses": [one.recipient for one in suppressed],
-            "details": [one.attempt.reply[:500] for one in suppressed],
-        })  # fmt: skip
+    suppress(cursor, [Suppress(one.tenant_id, one.recipient, "bounce", one.attempt.reply) for one in finals if one.suppress], now)
