@@ -17,9 +17,10 @@ from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm
 
 from mailplatform.shell.audit import record_request
+from mailplatform.shell.look_only import LookOnly
 from mailplatform.tenants import keys
 from mailplatform.tenants.forms import ApiKeyForm, PersonChangeForm, PersonCreationForm
-from mailplatform.tenants.models import ApiKey, SendingDomain, Tenant, User
+from mailplatform.tenants.models import ApiKey, DomainCheck, SendingDomain, Tenant, User
 
 if admin.site.is_registered(Group):
     admin.site.unregister(Group)  # roles say what people may do (mailplatform.tenants.roles)
@@ -121,9 +122,17 @@ class ApiKeyAdmin(ModelAdmin):
 
 @admin.register(SendingDomain)
 class SendingDomainAdmin(ModelAdmin):
-    list_display = ("name", "tenant", "verified_at", "created_at")
+    list_display = ("name", "tenant", "verified_at", "checked_at", "created_at")
     list_filter = ("tenant",)
     list_select_related = ("tenant",)
     search_fields = ("name",)
     autocomplete_fields = ("tenant",)
-    readonly_fields = ("created_at",)
+    readonly_fields = ("created_at", "ownership_token", "ownership_seen_at", "return_path_seen_at", "checked_at", "next_check_at", "verdict")
+
+
+@admin.register(DomainCheck)
+class DomainCheckAdmin(LookOnly):
+    list_display = ("domain", "kind", "subject", "answer", "sentence", "since", "checked_at")
+    list_filter = ("answer", "kind")
+    list_select_related = ("domain",)
+    search_fields = ("domain__name",)

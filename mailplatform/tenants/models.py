@@ -1,4 +1,6 @@
-"""Who is who: people and their roles, tenants, API keys, sending domains and their DKIM keys."""
+"""Who is who: people and their roles, tenants, API keys, sending domains with their DKIM keys and what was seen of them in DNS."""
+
+import secrets
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
@@ -109,6 +111,11 @@ class ApiKey(models.Model):
         return f"{self.name} ({self.prefix}…)"
 
 
+def new_ownership_token() -> str:
+    """What only the tenant that claims a domain is told to publish there: 120 random bits, in the letters that DNS keeps as they are."""
+    return secrets.token_hex(15)
+
+
 class SendingDomain(models.Model):
     """A domain that a tenant may put into From."""
 
@@ -116,6 +123,14 @@ class SendingDomain(models.Model):
     name = models.CharField(max_length=253, validators=[DOMAIN])
     verified_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    ownership_token = models.CharField(max_length=40, default=new_ownership_token, editable=False)
+    ownership_seen_at = models.DateTimeField(null=True, blank=True, help_text="When its record was last right; empty: never seen by us.")
+    return_path_host = models.CharField(max_length=253, blank=True, default="", db_default="", help_text="Below the domain, a CNAME for our return path; empty: ours.")
+    return_path_seen_at = models.DateTimeField(null=True, blank=True, help_text="Since when that name is right; empty: it is not used.")
+    rotate_days = models.PositiveSmallIntegerField(default=0, help_text="A new DKIM key after so many days; 0: never by itself.")
+    checked_at = models.DateTimeField(null=True, blank=True)
+    next_check_at = models.DateTimeField(null=True, blank=True, db_index=True, help_text="Empty: as soon as possible.")
+    verdict = models.JSONField(default=dict, blank=True, help_text="Readiness for the providers' bulk-sender rules, as the last check left it.")
 
     class Meta:
         ordering = ["name"]
@@ -140,8 +155,11 @@ class DkimKey(models.Model):
     algorithm = models.CharField(max_length=16, choices=Algorithm)
     private_encrypted = models.BinaryField()
     public_record = models.TextField(help_text="The TXT record's value.")
-    active = models.BooleanField(default=True)
+    active = models.BooleanField(default=True, help_text="It signs.")
     created_at = models.DateTimeField(auto_now_add=True)
+    seen_at = models.DateTimeField(null=True, blank=True, help_text="When its record was last seen right in DNS.")
+    activated_at = models.DateTimeField(null=True, blank=True)
+    retired_at = models.DateTimeField(null=True, blank=True, help_text="Since when it signs no more; neither active nor retired: it waits for its record.")
 
     class Meta:
         ordering = ["domain", "selector"]
@@ -149,3 +167,31 @@ class DkimKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.selector}._domainkey.{self.domain}"
+
+
+class DomainCheck(models.Model):
+    """What DNS last said about one thing that a sending domain needs: right, wrong, or could not be asked."""
+
+    class Answer(models.TextChoices):
+        RIGHT = "right"
+        WRONG = "wrong"
+        UNKNOWN = "unknown"  # a timeout, SERVFAIL, a bound of ours: never counted as wrong
+
+    domain = models.ForeignKey(SendingDomain, on_delete=models.CASCADE, related_name="checks")
+    kind = models.CharField(max_length=20)
+    subject = models.CharField(max_length=63, blank=True, help_text="The selector, where it is about one key.")
+    answer = models.CharField(max_length=8, choices=Answer)
+    sentence = models.TextField()
+    expected = models.TextField(blank=True)
+    seen = models.JSONField(default=list, help_text="What the DNS said, quoted.")
+    detail = models.JSONField(default=dict)
+    checked_at = models.DateTimeField()
+    since = models.DateTimeField(help_text="Since when the answer is this one, leaving out when it could not be asked.")
+    wrong_times = models.PositiveIntegerField(default=0, help_text="How often in a row it was wrong.")
+
+    class Meta:
+        ordering = ["domain", "kind", "subject"]
+        constraints = [models.UniqueConstraint(fields=["domain", "kind", "subject"], name="check_once_a_domain")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.domain}: {self.answer}"
