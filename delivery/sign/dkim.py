@@ -114,6 +114,10 @@ class Signer:
     def __repr__(self) -> str:
         return f"Signer({self.selector}._domainkey.{self.domain}, {self.algorithm})"
 
+    def private_pem(self) -> bytes:
+        """For another process that signs (delivery.sign.apart); never for anything that is kept."""
+        return self._key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+
     def sign(self, head: bytes, body_hash: bytes, at_s: int) -> bytes:
         """A complete folded `DKIM-Signature` field for this head (all lines that are to be sent under it)."""
         names, lines = signed_lines(head)

@@ -1,30 +1,117 @@
-"""Signing: what many wait for is signed in batches, and transactional mail's before all that wait."""
+"""Signing: in a process beside the engine, transactional mail's before all that wait, and whatever becomes of that process."""
 
 import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
 import time
-from typing import Any
+from collections.abc import AsyncIterator
+from pathlib import Path
 
-from delivery.engine.signing import BATCH, THREADS, Signing
+import dkim
+import psutil
+import pytest
+
+from delivery.engine.signing import AHEAD, Signing
+from delivery.sign import apart
+from delivery.sign.dkim import ED25519, RSA, Signer, body_hash, make_key
+from delivery.sign.keyring import sign_message
+
+HEAD = b"From: a@harbour.example\r\nSubject: %d\r\n"
+BODY = b"Hello\r\n"
+ENGINE = """
+import asyncio, psutil
+from delivery.engine.signing import Signing
+async def main():
+    signing = Signing()
+    signing.start()
+    print(psutil.Process().children()[0].pid, flush=True)
+    await asyncio.sleep(60)
+asyncio.run(main())
+"""
 
 
-class _Slow:
-    """A signer that takes its time."""
-
-    algorithm = "rsa-sha256"
-
-    def sign_lines(self, *message: object) -> bytes:
-        time.sleep(0.002)
-        return b"signature: x\r\n"
+@pytest.fixture
+async def signing() -> AsyncIterator[Signing]:
+    made = Signing()
+    yield made
+    made.close()
 
 
-async def test_a_transactional_message_does_not_wait_behind_a_campaigns() -> None:
-    signing, slow = Signing(), _Slow()
-    signers: Any = (slow,)
-    bulk = [signing.begin(signers, b"bulk: %d\r\n" % number, b"") for number in range(20 * BATCH)]
-    await asyncio.sleep(0.01)
-    await signing.begin(signers, b"code: 1\r\n", b"", first=True)
-    assert sum(one.done() for one in bulk) <= (2 * THREADS + 2) * BATCH
+@pytest.fixture(scope="module")
+def keys() -> dict[str, tuple[Signer, bytes]]:
+    pairs = {algorithm: make_key(algorithm) for algorithm in (RSA, ED25519)}
+    return {name: (Signer("harbour.example", name[:3], name, pem), record.encode()) for name, (pem, record) in pairs.items()}
+
+
+def _signers() -> list[psutil.Process]:
+    return [child for child in psutil.Process().children() if "delivery.sign.apart" in child.cmdline()]
+
+
+async def test_what_the_signer_makes_is_what_the_keys_make(signing: Signing, keys: dict[str, tuple[Signer, bytes]]) -> None:
+    signers = [signer for signer, _ in keys.values()]
+    heads = [HEAD % number for number in range(3 * AHEAD)]
+    made = await asyncio.gather(*(signing.begin(signers, head, body_hash(BODY)) for head in heads))
+    for head, fields in zip(heads, made, strict=True):
+        assert fields == sign_message(signers, head, body_hash(BODY), int(fields.split(b" t=")[1].split(b";")[0]))
+        assert dkim.DKIM(fields + head + b"\r\n" + BODY).verify(dnsfunc=lambda *_, **__: keys[RSA][1])
+
+
+async def test_a_transactional_message_does_not_wait_behind_a_campaigns(signing: Signing, keys: dict[str, tuple[Signer, bytes]]) -> None:
+    signers = (keys[RSA][0],)
+    bulk = [signing.begin(signers, HEAD % number, body_hash(BODY)) for number in range(20 * AHEAD)]
+    await bulk[0]
+    done = sum(one.done() for one in bulk)
     assert signing.late_s(time.monotonic()) > 0
+    await signing.begin(signers, HEAD % 0, body_hash(BODY), first=True)
+    assert sum(one.done() for one in bulk) <= done + 2 * AHEAD
     await asyncio.gather(*bulk)
     assert signing.late_s(time.monotonic()) == 0
-    signing.close()
+
+
+async def test_a_signer_that_is_killed_is_replaced_and_every_message_is_signed_once(signing: Signing, keys: dict[str, tuple[Signer, bytes]]) -> None:
+    signers = (keys[RSA][0],)
+    asked = [signing.begin(signers, HEAD % number, body_hash(BODY)) for number in range(20 * AHEAD)]
+    await asked[0]
+    (first,) = _signers()
+    os.kill(first.pid, signal.SIGKILL)
+    fields = await asyncio.wait_for(asyncio.gather(*asked), 30)
+    assert all(field.startswith(b"DKIM-Signature:") for field in fields)
+    for number in (0, 1, AHEAD, len(asked) - 1):
+        assert dkim.DKIM(fields[number] + HEAD % number + b"\r\n" + BODY).verify(dnsfunc=lambda *_, **__: keys[RSA][1])
+    await asyncio.sleep(1.1)
+    await signing.begin(signers, HEAD % 1, body_hash(BODY))
+    (second,) = _signers()
+    assert second.pid != first.pid
+
+
+def test_what_cannot_be_signed_is_said_and_spoils_nothing_else(keys: dict[str, tuple[Signer, bytes]]) -> None:
+    ours, theirs = socket.socketpair()
+    serving = threading.Thread(target=apart.serve, args=(theirs,))
+    serving.start()
+    with ours:
+        unknown, known = (apart.message_frame([number], HEAD % 1, body_hash(BODY), 1) for number in (7, 0))
+        ours.sendall(apart.key_frame(0, keys[RSA][0]) + unknown + known)
+        frames, found, answers = apart.Frames(), 0, []
+        while found < 2:
+            answers += [apart.answer_of(frame) for frame in frames.feed(ours.recv(65536))]
+            found = len(answers)
+    serving.join(5)
+    assert not serving.is_alive()
+    assert isinstance(answers[0], ValueError)
+    assert answers[1] == sign_message([keys[RSA][0]], HEAD % 1, body_hash(BODY), 1)
+
+
+def test_a_signer_ends_with_its_engine_however_that_ends(tmp_path: Path) -> None:
+    engine = subprocess.Popen([sys.executable, "-c", ENGINE], cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, env={**os.environ, "SECRET_KEY": "hush"})
+    assert engine.stdout
+    signer = psutil.Process(int(engine.stdout.readline()))
+    assert "delivery.sign.apart" in signer.cmdline()
+    assert "SECRET_KEY" not in signer.environ()
+    engine.kill()
+    engine.wait()
+    engine.stdout.close()
+    signer.wait(5)

@@ -1,0 +1,110 @@
+"""The signer: a process that signs for one engine, so that RSA takes no time from the engine's loop.
+
+In one process threads would sign while the loop talks, but each takes the interpreter's lock from the loop to give back what it made:
+of an engine's time that cost half of what the signature itself does. So the engine writes what is to be signed to a socket and reads signatures,
+in the order in which it asked. Frames, both ways: 4 octets of length, then a KEY, a MESSAGE or an ANSWER.
+Promises: ends when the engine's end of the socket is closed, however the engine ended; keys come over the socket only, and are kept in memory only.
+Never: reads settings, environment, database, files or network. How it fails: an answer says why; whoever asked may ask another one.
+"""
+
+import os
+import signal
+import socket
+import struct
+from collections.abc import Iterator, Sequence
+
+from delivery.sign.dkim import Signer
+from delivery.sign.keyring import sign_message
+
+LENGTH = struct.Struct("<I")
+MESSAGE = struct.Struct("<BQ32sB")  # kind, seconds since 1970, the body's hash, how many keys; then their numbers, then the head
+NUMBER = struct.Struct("<I")
+KEY_KIND, MESSAGE_KIND = 1, 2
+SIGNED, REFUSED = b"\x00", b"\x01"
+READ_BYTES = 256 * 1024
+TOGETHER = 8  # so many answers are written at once
+
+
+class Frames:
+    """What came so far, cut into frames."""
+
+    def __init__(self) -> None:
+        self._left = b""
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        data, at = self._left + data, 0
+        while len(data) - at >= LENGTH.size:
+            end = at + LENGTH.size + LENGTH.unpack_from(data, at)[0]
+            if end > len(data):
+                break
+            yield data[at + LENGTH.size : end]
+            at = end
+        self._left = data[at:]
+
+
+def framed(payload: bytes) -> bytes:
+    return LENGTH.pack(len(payload)) + payload
+
+
+def key_frame(number: int, signer: Signer) -> bytes:
+    names = "\n".join((signer.domain, signer.selector, signer.algorithm)).encode()
+    return framed(bytes((KEY_KIND,)) + NUMBER.pack(number) + names + b"\n" + signer.private_pem())
+
+
+def message_frame(numbers: Sequence[int], head: bytes, body_hash: bytes, at_s: int) -> bytes:
+    return framed(MESSAGE.pack(MESSAGE_KIND, at_s, body_hash, len(numbers)) + b"".join(map(NUMBER.pack, numbers)) + head)
+
+
+def answer_of(frame: bytes) -> bytes | ValueError:
+    """Signature fields, or why there are none."""
+    return frame[1:] if frame[:1] == SIGNED else ValueError(frame[1:].decode("utf-8", "replace"))
+
+
+class _Desk:
+    """The keys that came, and what they sign."""
+
+    def __init__(self) -> None:
+        self._signers: dict[int, Signer] = {}
+
+    def take(self, frame: bytes) -> bytes | None:
+        """The answer's frame; None when none is due."""
+        if frame[0] == KEY_KIND:
+            (number,) = NUMBER.unpack_from(frame, 1)
+            domain, selector, algorithm, pem = frame[1 + NUMBER.size :].split(b"\n", 3)
+            self._signers[number] = Signer(domain.decode(), selector.decode(), algorithm.decode(), pem)
+            return None
+        try:
+            return framed(SIGNED + self._sign(frame))
+        except Exception as error:
+            return framed(REFUSED + f"{type(error).__name__}: {error}".encode())
+
+    def _sign(self, frame: bytes) -> bytes:
+        _, at_s, body_hash, count = MESSAGE.unpack_from(frame)
+        head_at = MESSAGE.size + count * NUMBER.size
+        signers = [self._signers[number] for (number,) in NUMBER.iter_unpack(frame[MESSAGE.size : head_at])]
+        return sign_message(signers, frame[head_at:], body_hash, at_s)
+
+
+def serve(sock: socket.socket) -> None:
+    """Until the other end is closed."""
+    frames, desk = Frames(), _Desk()
+    while data := sock.recv(READ_BYTES):
+        answers: list[bytes] = []
+        for frame in frames.feed(data):
+            if answer := desk.take(frame):
+                answers.append(answer)
+            if len(answers) >= TOGETHER:
+                sock.sendall(b"".join(answers))
+                answers.clear()
+        if answers:
+            sock.sendall(b"".join(answers))
+
+
+if __name__ == "__main__":
+    # The engine decides when it ends: it has to drain while everybody around it is told to stop.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    try:
+        serve(socket.socket(fileno=os.dup(0)))
+    except ConnectionError:
+        pass
