@@ -228,3 +228,16 @@ class MtaStsPolicyAdmin(LookOnly):
 class BrokenTlsAdmin(LookOnly):
     list_display = ("host", "proof", "failure", "detail", "failures", "since", "retry_at")
     search_fields = ("host__startswith",)
+
+
+@admin.register(models.CameBack)
+class CameBackAdmin(Exact):
+    list_display = ("at", "kind", "hard", "reason", "reporter", "delivery_id", "token", "note")
+    list_filter = ("kind",)
+    search_by = ("delivery_id",)
+    search_help_text = "A whole delivery id"
+
+
+@admin.register(models.ReturnMinute)
+class ReturnMinuteAdmin(LookOnly):
+    list_display = ("minute", "what", "count")

@@ -367,6 +367,47 @@ class Suppression(models.Model):
         return self.address
 
 
+class CameBack(models.Model):
+    """What came back about a delivery that a provider had taken, once a kind (delivery/returns). Kept as long as a return path is believed, and a while."""
+
+    delivery_id = models.UUIDField()
+    tenant_id = models.BigIntegerField()
+    kind = models.CharField(max_length=12, help_text="delivery.returns.finding.Kind")
+    hard = models.BooleanField(default=False, help_text="A bounce that says that the mailbox will never take mail.")
+    reason = models.CharField(max_length=60, blank=True, help_text="pools.outcomes.Reason")
+    fault = models.CharField(max_length=16, blank=True, help_text="pools.outcomes.Fault")
+    status = models.CharField(max_length=12, blank=True, help_text="As reported (RFC 3463).")
+    words = models.TextField(blank=True, help_text="The reporter's own words, cleaned.")
+    reporter = models.CharField(max_length=253, blank=True, help_text="Who says so: the reporting server, or the address that it came from.")
+    token = models.CharField(max_length=20, help_text="What named the delivery: delivery.returns.tokens.Place")
+    note = models.TextField(blank=True, help_text="What did not fit.")
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "came back"
+        constraints = [models.UniqueConstraint(fields=["delivery_id", "kind"], name="came_back_once")]
+        indexes = [models.Index(fields=["at"], name="came_back_age")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.delivery_id}"
+
+
+class ReturnMinute(models.Model):
+    """How much came back in a minute, by what was made of it (delivery.returns.finding.Counted): what was ignored counts too."""
+
+    minute = models.DateTimeField()
+    what = models.CharField(max_length=20)
+    count = models.IntegerField()
+
+    class Meta:
+        ordering = ["-minute", "what"]
+        constraints = [models.UniqueConstraint(fields=["minute", "what"], name="return_minute_once")]
+
+    def __str__(self) -> str:
+        return f"{self.minute:%H:%M} {self.what}"
+
+
 class IdempotencyKey(models.Model):
     """A tenant's Idempotency-Key, with what was answered; kept 24 hours."""
 
