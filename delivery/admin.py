@@ -19,6 +19,7 @@ from delivery import models
 from delivery.queue.blocks import release
 from delivery.queue.wake import wake
 from delivery.sign.dkim import make_key
+from delivery.webhooks import admin as webhooks_admin  # noqa: F401  registers its own
 from mailplatform.shell.audit import record_request
 from mailplatform.shell.clock import now
 from mailplatform.shell.look_only import LookOnly
@@ -190,6 +191,13 @@ class SuppressionAdmin(ModelAdmin):
         if not change:
             obj.created_at = now()
         super().save_model(request, obj, form, change)
+
+
+@admin.register(models.SuppressionImport)
+class SuppressionImportAdmin(LookOnly):
+    list_display = ("__str__", "file_name", "state", "lines_done", "lines", "added", "already_there", "refused", "created_by", "created_at")
+    list_filter = ("state",)
+    list_select_related = ("tenant",)
 
 
 @admin.register(DkimKey)

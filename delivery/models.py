@@ -11,6 +11,9 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 
+from delivery.webhooks.models import WebhookEndpoint as WebhookEndpoint
+from delivery.webhooks.models import WebhookEvent as WebhookEvent
+from delivery.webhooks.models import WebhookTry as WebhookTry
 from mailplatform.tenants.models import Tenant
 from pools.models import Node, Pool, Provider, SendingIP, Stream
 from pools.purposes import Purpose
@@ -362,9 +365,74 @@ class Suppression(models.Model):
             models.UniqueConstraint(fields=["tenant", "address", "stream"], nulls_distinct=False, name="suppression_once"),
             models.CheckConstraint(condition=Q(address=Lower("address")), name="suppressed_address_in_lower_case"),
         ]
+        indexes = [models.Index(fields=["tenant", "id"], name="suppression_of_tenant")]
 
     def __str__(self) -> str:
         return self.address
+
+
+class ImportState(models.TextChoices):
+    """Where an import of suppressions stands."""
+
+    PREVIEW = "preview", "uploaded, and looked at by a person"
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+UNFINISHED = (ImportState.PREVIEW, ImportState.QUEUED, ImportState.RUNNING)
+
+
+class SuppressionImport(models.Model):
+    """A file of addresses on its way into a tenant's suppressions: one at a time for each tenant. What is left of the file is its parts."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="suppression_imports")
+    stream = models.ForeignKey(
+        Stream, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", help_text="For rows that name none; empty: all mail."
+    )
+    state = models.CharField(max_length=10, choices=ImportState)
+    file_name = models.CharField(max_length=200, blank=True)
+    size_bytes = models.BigIntegerField()
+    encoding = models.CharField(max_length=20)
+    layout = models.JSONField(default=dict, help_text="Format, delimiter, which column is what (delivery.suppressions.layout).")
+    reason = models.CharField(max_length=12, choices=Suppression.Reason, help_text="For rows that say none.")
+    parts = models.IntegerField(help_text="How many parts the file came in.")
+    lines = models.BigIntegerField(help_text="Lines of the whole file.")
+    lines_done = models.BigIntegerField(default=0)
+    added = models.BigIntegerField(default=0)
+    already_there = models.BigIntegerField(default=0)
+    refused = models.BigIntegerField(default=0)
+    refused_sample = models.JSONField(default=list, help_text="The first refused lines: line, problem, text.")
+    problem = models.TextField(blank=True, help_text="Why it failed.")
+    created_by = models.CharField(max_length=200)
+    created_at = models.DateTimeField()
+    moved_at = models.DateTimeField(help_text="When it last made progress.")
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [models.UniqueConstraint(fields=["tenant"], condition=Q(state__in=UNFINISHED), name="one_suppression_import_at_a_time")]
+
+    def __str__(self) -> str:
+        return f"{self.tenant}'s import {self.pk}: {self.state}"
+
+
+class SuppressionImportPart(models.Model):
+    """Some whole lines of an import's file, as text; deleted in the transaction that takes them in."""
+
+    of = models.ForeignKey(SuppressionImport, on_delete=models.CASCADE, related_name="left")
+    number = models.IntegerField()
+    first_line = models.BigIntegerField()
+    lines = models.IntegerField()
+    content = models.TextField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["of", "number"], name="import_part_once")]
+
+    def __str__(self) -> str:
+        return f"part {self.number} of import {self.of_id}"
 
 
 class CameBack(models.Model):

@@ -128,6 +128,9 @@ class Stream(models.Model):
     purpose = models.SmallIntegerField(choices=Purpose)
     pool = models.ForeignKey(Pool, on_delete=models.PROTECT, related_name="streams")
     is_default = models.BooleanField(default=False, help_text="Used when a message names no stream.")
+    one_click_unsubscribe = models.BooleanField(
+        null=True, blank=True, help_text="Whether its mail carries List-Unsubscribe links (RFC 8058); empty: marketing does, other mail does not."
+    )
 
     class Meta:
         ordering = ["tenant", "purpose", "name"]
@@ -322,6 +325,7 @@ class StreamMinute(models.Model):
     bounced = models.IntegerField(default=0, help_text="By the recipient's or the message's fault: the tenant's.")
     bounced_other = models.IntegerField(default=0)
     complaints = models.IntegerField(default=0)
+    suppressed = models.IntegerField(default=0, db_default=0, help_text="Never tried: on the tenant's suppression list. In rows of provider 0 alone.")
     wait_ms_sum = models.BigIntegerField(default=0, help_text="Accepted by us to accepted by the provider, summed over the delivered.")
 
     class Meta:
