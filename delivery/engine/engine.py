@@ -72,6 +72,7 @@ class Engine:
         hands = self._hands
         ticking = asyncio.create_task(self._tick(), name="_tick")
         hands.lease.start()
+        hands.signing.start()
         await self._look()
         own = (self._flush, self._top_up, self._promote, self._watch_world)
         work = (*own, self._claimer.listen, self._claimer.run_first, self._claimer.run, hands.recorder.run, self._sorter.run)

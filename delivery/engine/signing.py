@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import structlog
 
@@ -133,6 +134,7 @@ class _SignerProcess(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._early: list[bytes] = []
         self._connecting = loop.create_task(loop.connect_accepted_socket(lambda: self, ours))
+        self._connecting.add_done_callback(self._connected)
 
     @property
     def knows(self) -> int:
@@ -165,12 +167,15 @@ class _SignerProcess(asyncio.Protocol):
             frames.append(apart.key_frame(number, signer))
         return number
 
+    def _connected(self, connecting: "asyncio.Task[object]") -> None:
+        if not connecting.cancelled() and connecting.exception() is not None:
+            self.connection_lost(None)
+
     # -- what the socket says -----------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.write(b"".join(self._early))
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one by its methods only
+        self._transport.write(b"".join(self._early))
         self._early.clear()
 
     def data_received(self, data: bytes) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import dkim
 import psutil
 import pytest
+import uvloop
 
 from delivery.engine.signing import AHEAD, Signing
 from delivery.sign import apart
@@ -32,6 +33,12 @@ async def main():
     await asyncio.sleep(60)
 asyncio.run(main())
 """
+
+
+@pytest.fixture(params=[asyncio.DefaultEventLoopPolicy(), uvloop.EventLoopPolicy()], ids=["asyncio", "uvloop"])
+def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
+    policy: asyncio.AbstractEventLoopPolicy = request.param
+    return policy
 
 
 @pytest.fixture
