@@ -73,6 +73,7 @@ class WebhookEvent(models.Model):
             models.Index(fields=["endpoint_id", "due_at"], name="webhook_due", condition=Q(state="pending")),
             models.Index(fields=["endpoint_id", "message_id", "id"], name="webhook_order", condition=Q(state="pending")),
             models.Index(fields=["endpoint_id", "id"], name="webhook_failed", condition=Q(state="failed")),
+            models.Index(fields=["due_at"], name="webhook_tests", condition=Q(state="pending", kind="webhook.test")),
         ]
 
     def __str__(self) -> str:
