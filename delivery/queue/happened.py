@@ -1,6 +1,7 @@
 """What befell deliveries besides their attempts: rows of history that the message page, the API and webhooks tell.
 
-Everyone who changes a delivery's fate tells it here, in the transaction that changes it. Never: commits; tells attempts (they tell themselves).
+Everyone who changes a delivery's fate tells it here, in the transaction that changes it; endpoints that want to hear it are told with it.
+Never: commits; tells attempts (they tell themselves).
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,8 @@ from uuid import UUID
 from psycopg import Cursor
 from psycopg.types.json import Jsonb
 
+from delivery.webhooks import outbox
+from delivery.webhooks.kinds import EventKind
 from mailplatform.shell.ids import time_ordered_id
 
 
@@ -46,12 +49,16 @@ TELL = """
 
 def tell(cursor: Cursor, happened: Sequence[Happened], at: datetime | None = None) -> None:
     """In the caller's transaction; `at` is by default the database's now."""
-    if happened:
-        cursor.execute(TELL, {
-            "at": at,
-            "ids": [time_ordered_id() for _ in happened],
-            "deliveries": [one.delivery_id for one in happened],
-            "tenants": [one.tenant_id for one in happened],
-            "kinds": [one.kind.value for one in happened],
-            "data": [Jsonb(one.data) for one in happened],
-        })  # fmt: skip
+    if not happened:
+        return
+    ids = [time_ordered_id() for _ in happened]
+    cursor.execute(TELL, {
+        "at": at,
+        "ids": ids,
+        "deliveries": [one.delivery_id for one in happened],
+        "tenants": [one.tenant_id for one in happened],
+        "kinds": [one.kind.value for one in happened],
+        "data": [Jsonb(one.data) for one in happened],
+    })  # fmt: skip
+    notes = [outbox.Note(one.tenant_id, None, one.delivery_id, id_, EventKind(f"message.{one.kind}")) for id_, one in zip(ids, happened, strict=True)]
+    outbox.write(cursor, notes, at)

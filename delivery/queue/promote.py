@@ -13,6 +13,7 @@ from psycopg import Connection, Cursor
 from delivery.queue import columns
 from delivery.queue.tags import Turn, give_places
 from delivery.queue.wake import Lane
+from delivery.webhooks import outbox
 from pools.outcomes import Reason
 
 DUE = f"""
@@ -43,6 +44,7 @@ EXPIRE = f"""
            provider_id = coalesce(last.provider_id, d.provider_id), done_at = platform_now()
       FROM unnest(%(ids)s::uuid[], %(reasons)s::text[], %(replies)s::text[]) AS gone(id, reason, reply) {LAST_WORD}
      WHERE d.id = gone.id AND d.id BETWEEN %(first)s AND %(last)s AND d.final IS NULL
+    RETURNING d.id, d.tenant_id
 """
 # What nobody could claim for so long ends too: a lane without an open path. Young rows are not looked at, ids carry their time.
 EXPIRE_READY = f"""
@@ -54,6 +56,7 @@ EXPIRE_READY = f"""
        SET final = 'expired', reason = coalesce(last.reason, 'expired'), reply = coalesce(last.reply, ''), done_at = platform_now()
       FROM gone {LAST_WORD}
      WHERE d.id = gone.id AND d.final IS NULL
+    RETURNING d.id, d.tenant_id
 """
 # Released by a person: it goes whatever becomes of its campaign.
 PUT_BACK = f"""
@@ -99,11 +102,15 @@ def _expire(cursor: Cursor[Any], rows: Sequence[dict[str, Any]]) -> None:
         "reasons": [Reason.NETWORK_DNS if dns else Reason.EXPIRED for dns in unfound],
         "replies": [row["scope"] if row["why"] in ("retry", "hold", "campaign") else "" for row in rows],
     })  # fmt: skip
+    outbox.expired(cursor, [(row["id"], row["tenant_id"]) for row in cursor.fetchall()])
 
 
 def expire_ready(connection: Connection, made_before: UUID, limit: int = 5000) -> int:
     """End what is ready, was made before that id, and has expired. Returns how many."""
-    return connection.execute(EXPIRE_READY, {"made_before": made_before, "limit": limit}).rowcount
+    with connection.transaction(), connection.cursor() as cursor:
+        gone = cursor.execute(EXPIRE_READY, {"made_before": made_before, "limit": limit}).fetchall()
+        outbox.expired(cursor, gone)
+    return len(gone)
 
 
 def let_go(connection: Connection, ids: list[object], why: tuple[str, ...] = ("hold", "retry", "schedule", "quota")) -> int:

@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 from delivery.queue import columns
 from delivery.queue.tags import Turn, give_places
 from delivery.queue.wake import Lane
+from delivery.webhooks import outbox
 
 KNOWN_DOMAINS = """
     SELECT platform_now() AS now, array_agg(domain) AS domains, array_agg(provider_id) AS providers
@@ -101,6 +102,7 @@ class Placed:
 def put(cursor: Cursor, messages: Sequence[NewMessage]) -> Placed:
     """Store messages with their bodies and deliveries, and queue what is to be sent. Bodies shared by messages are stored once."""
     _store_history(cursor, messages)
+    outbox.accepted(cursor, messages)
     pending = [(message, delivery) for message in messages for delivery in message.deliveries if delivery.final is None]
     if not pending:
         return Placed(frozenset(), sorting=False)

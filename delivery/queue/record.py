@@ -19,6 +19,7 @@ from delivery.queue.minutes import count_minutes
 from delivery.queue.settled import AttemptRow, Settled
 from delivery.queue.suppress import Suppress, suppress
 from delivery.queue.wake import Lane
+from delivery.webhooks import outbox
 from mailplatform.shell.ids import id_time_ms, lowest_id_at
 
 ATTEMPT_COLUMNS = {
@@ -105,6 +106,7 @@ def move_on(cursor: Cursor, engine_id: int, settled: Sequence[Settled], now: dat
             "scope": [(one.hold or one.scope)[:260] for one in waiting],
             "sticky": [one.sticky_ip_id for one in waiting],
         })  # fmt: skip
+        outbox.waiting(cursor, waiting, now)
     rerouted = [one for one in settled if one.reroute]
     if not rerouted:
         return frozenset()
@@ -167,3 +169,4 @@ def finish(cursor: Cursor, finals: Sequence[Settled], now: datetime) -> None:
         "last": lowest_id_at(max(map(id_time_ms, ids)) + 1),
     })  # fmt: skip
     suppress(cursor, [Suppress(one.tenant_id, one.recipient, "bounce", one.attempt.reply) for one in finals if one.suppress], now)
+    outbox.finished(cursor, finals, now)
