@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from psycopg import Cursor
 
+from delivery.unsubscribe.offer import is_offered
 from mailplatform.tenants.models import SendingDomain, Tenant
 from pools.models import Stream
 
@@ -23,6 +24,7 @@ class StreamFacts:
     name: str
     purpose: int
     pool_id: int
+    unsubscribe_links: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def forget_cached() -> None:
 def _load(tenant_id: int) -> TenantFacts:
     tenant = Tenant.objects.get(pk=tenant_id)
     domains = list(SendingDomain.objects.filter(tenant=tenant).values_list("name", "id", "verified_at"))
-    streams = list(Stream.objects.filter(tenant=tenant).values_list("name", "id", "purpose", "pool_id", "is_default"))
+    streams = list(Stream.objects.filter(tenant=tenant).values_list("name", "id", "purpose", "pool_id", "one_click_unsubscribe", "is_default"))
     defaults = [name for name, *_, is_default in streams if is_default] or [name for name, *_ in streams if len(streams) == 1]
     return TenantFacts(
         id=tenant.pk,
@@ -71,7 +73,7 @@ def _load(tenant_id: int) -> TenantFacts:
         daily_cap=tenant.daily_cap,
         domains={name: pk for name, pk, verified_at in domains if verified_at},
         unverified=frozenset(name for name, _, verified_at in domains if not verified_at),
-        streams={name: StreamFacts(pk, name, purpose, pool_id) for name, pk, purpose, pool_id, _ in streams},
+        streams={name: StreamFacts(pk, name, purpose, pool_id, is_offered(purpose, chosen)) for name, pk, purpose, pool_id, chosen, _ in streams},
         default_stream=defaults[0] if defaults else None,
     )
 

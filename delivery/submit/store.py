@@ -19,6 +19,7 @@ from delivery.submit.compose import Composed
 from delivery.submit.facts import StreamFacts, Suppressions, TenantFacts
 from delivery.submit.fingerprint import fingerprint
 from delivery.submit.submission import Submission
+from delivery.unsubscribe.offer import Offer, offer_of
 from mailplatform.shell.ids import delivery_id, lowest_id_at
 from pools.purposes import Purpose
 
@@ -38,6 +39,8 @@ class Ready:
 def rows_of(ready: Ready, facts: TenantFacts, suppressed: Suppressions, submitted_by: str, at: datetime) -> NewMessage:
     """What put() stores for one message. Pure."""
     submission, stream, composed = ready.submission, ready.stream, ready.composed
+    campaign = _fingerprint(ready, facts)
+    offer = offer_of(composed.mime[: composed.head_length], facts.id, stream.purpose, campaign) if stream.unsubscribe_links else None
     return NewMessage(
         id=ready.id,
         tenant_id=facts.id,
@@ -50,25 +53,25 @@ def rows_of(ready: Ready, facts: TenantFacts, suppressed: Suppressions, submitte
         subject=submission.subject,
         size_bytes=len(composed.mime),
         deliveries=tuple(
-            _delivery(ready, number, suppressed.reason(recipient.address.addr, stream.id)) for number, recipient in enumerate(submission.recipients, 1)
+            _delivery(ready, number, suppressed.reason(recipient.address.addr, stream.id), offer) for number, recipient in enumerate(submission.recipients, 1)
         ),
         expires_at=(submission.send_at or at) + timedelta(seconds=POLICIES[Purpose(stream.purpose)].expires_after_s),
         created_at=at,
         tags=submission.tags,
         metadata=submission.metadata,
-        fingerprint=_fingerprint(ready, facts),
+        fingerprint=campaign,
         submitted_by=submitted_by,
         send_at=submission.send_at,
         hold=hold_of(facts),
     )
 
 
-def _delivery(ready: Ready, number: int, suppressed: str | None) -> NewDelivery:
-    recipient = ready.submission.recipients[number - 1]
-    final = DeliveryState.SUPPRESSED.value if suppressed else None
-    return NewDelivery(
-        delivery_id(ready.id, number), recipient.address.addr, recipient.address.domain, recipient.role, final, f"suppressed.{suppressed}" if suppressed else ""
-    )
+def _delivery(ready: Ready, number: int, suppressed: str | None, offer: Offer | None) -> NewDelivery:
+    recipient, own_id = ready.submission.recipients[number - 1], delivery_id(ready.id, number)
+    address = recipient.address
+    if suppressed:
+        return NewDelivery(own_id, address.addr, address.domain, recipient.role, DeliveryState.SUPPRESSED.value, f"suppressed.{suppressed}")
+    return NewDelivery(own_id, address.addr, address.domain, recipient.role, own_head=offer.head(own_id) if offer else None)
 
 
 def _shown(submission: Submission) -> str:

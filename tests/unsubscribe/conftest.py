@@ -1,0 +1,27 @@
+import pytest
+from django.test import Client
+
+from delivery.unsubscribe import bounds
+from tests.api.world import Sender, make_sender
+from tests.console.conftest import browser  # noqa: F401 - a fixture
+
+
+@pytest.fixture
+def acme(db: None) -> Sender:
+    return make_sender("acme")
+
+
+@pytest.fixture
+def other(db: None) -> Sender:
+    return make_sender("other")
+
+
+@pytest.fixture
+def client() -> Client:
+    return Client(raise_request_exception=True, enforce_csrf_checks=True)
+
+
+@pytest.fixture(autouse=True)
+def nobody_knocked_before() -> None:
+    bounds.forged._seen.clear()
+    bounds.links._seen.clear()
