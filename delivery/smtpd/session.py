@@ -1,0 +1,426 @@
+"""Session: one conversation with a client. aiosmtpd's protocol, with commands, bounds and replies of our own.
+
+Promises: whatever comes is answered with an enhanced code (RFC 2034, 3463) or ends the session; nothing that came before TLS is read as if
+it had come after it (RFC 3207 §4.2); what the service was given and did not answer 250 is the client's still. Never: decides about mail
+(that is the service), counts beyond this session (that is the gate), logs what was said to AUTH.
+"""
+
+import asyncio
+import re
+import ssl
+from asyncio import sslproto
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from aiosmtpd.proxy_protocol import AF, get_proxy
+from aiosmtpd.smtp import SMTP, TLSSetupException
+
+from delivery.smtpd import commands, wire
+from delivery.smtpd.commands import Bad
+from delivery.smtpd.service import Client, Mail
+
+if TYPE_CHECKING:
+    from delivery.smtpd.listener import Door, Listener
+
+log = structlog.get_logger(__name__)
+
+MAX_COMMAND = 2_048  # octets; RFC 5321 §4.5.3.1.4 asks for 512, SMTPUTF8 and parameters need more
+MAX_AUTH = 12_288  # RFC 4954 §4
+PROXY_S, GOODBYE_S = 5.0, 2.0
+HANDSHAKE_S = 15
+_ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3} ")
+_DEFAULT = {"2": "2.0.0", "4": "4.3.0", "500": "5.5.2", "501": "5.5.4", "502": "5.5.1", "503": "5.5.1", "504": "5.5.4", "5": "5.0.0"}
+_BEFORE_LOGIN = frozenset(("EHLO", "HELO", "NOOP", "RSET", "QUIT", "STARTTLS", "AUTH"))
+_UNHURRIED = 3_600.0  # while the service works: its own bounds count
+
+
+class _NoTimer:
+    """aiosmtpd has a timer for each session; here the listener looks at all deadlines once a second."""
+
+    def cancel(self) -> None:
+        pass
+
+
+class Session(SMTP):
+    line_length_limit = 16 * 1024  # of the reader: twice as much stops the transport
+
+    def __init__(self, listener: "Listener", door: "Door", loop: asyncio.AbstractEventLoop) -> None:
+        limits = listener.gate.limits
+        super().__init__(object(), hostname=listener.host_name, ident="ESMTP", enable_SMTPUTF8=True, data_size_limit=limits.message_bytes, loop=loop)
+        self.listener, self.door, self.service, self.limits = listener, door, door.service, limits
+        self.client = Client("")
+        self.mail: Mail | None = None
+        self.deadline = loop.time() + limits.idle_s
+        self.ends_at = loop.time() + limits.session_s
+        self.is_busy = False  # in the service's hands, or reading a message
+        self.leaving = ""  # the reply to say good-bye with, at the next command
+        self._out = bytearray()
+        self._bad, self._idle, self._entered = 0, 0, False
+
+    # -- its life -----------------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.listener.joined(self)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.listener.left(self)
+        if self._entered:
+            self._entered = False
+            self.listener.gate.leave(self.client.address)
+        if self.transport is not None:
+            super().connection_lost(error)
+
+    def eof_received(self) -> bool:
+        """The client says no more; what it said before is answered still, where it listens (TLS cannot be half closed)."""
+        self._reader.feed_eof()
+        return not self.client.tls
+
+    def _reset_timeout(self, duration: float | None = None) -> None:
+        self._timeout_handle = _NoTimer()  # type: ignore[assignment]
+
+    async def _handle_client(self) -> None:
+        try:
+            if await self._welcomed():
+                await self._converse()
+        except asyncio.CancelledError:
+            raise
+        except (EOFError, ConnectionError, TLSSetupException, ssl.SSLError, TimeoutError):
+            pass
+        except Exception as error:
+            log.error("an SMTP session failed", service=type(self.service).__name__, exc_info=error)
+            self._say("421 4.3.0 Something is wrong here; come back later")
+        finally:
+            self._close()
+
+    async def _welcomed(self) -> bool:
+        """Everything before the greeting: who it is, whether there is room, TLS where it comes first."""
+        peer = self.transport.get_extra_info("peername") if self.transport else None
+        self.client.address = str(peer[0]) if peer else ""
+        if self.door.is_proxy(self.client.address):
+            self.deadline = self.loop.time() + PROXY_S
+            if not await self._introduced():
+                return False
+        if no := self.listener.closing or self.listener.gate.enter(self.client.address):
+            self._say(no)
+            return False
+        self._entered = True
+        if self.door.implicit_tls:
+            await self._secure(bytes(wire.buffer_of(self._reader)))
+        if no := await self._decided(self.service.opened(self.client)):
+            self._say(no)
+            return False
+        self._say(f"220 {self.hostname} ESMTP")
+        return True
+
+    async def _introduced(self) -> bool:
+        """The PROXY header, which a connection from there must begin with; False ends it without a word."""
+        proxied = await get_proxy(self._reader)
+        if not proxied.valid:
+            return False
+        if proxied.command != 0 and proxied.family in (AF.INET, AF.INET6) and proxied.src_addr is not None:  # LOCAL: the proxy itself looks
+            self.client.address = str(proxied.src_addr)
+        return True
+
+    async def _converse(self) -> None:
+        login_by = self.loop.time() + self.limits.login_s
+        while self.transport is not None:
+            if self.leaving and self.mail is None:
+                return self._say(self.leaving)
+            if self.loop.time() > self.ends_at and self.mail is None:
+                return self._say("421 4.4.2 This session has lasted long enough; connect again")
+            self.deadline = self.loop.time() + self.limits.idle_s
+            if self.service.wants_login and self.client.login is None:
+                self.deadline = min(self.deadline, login_by)
+            try:
+                line = await self._line(MAX_COMMAND)
+            except wire.TooLong as too_long:
+                self._refuse("500 5.5.2 The line is too long")
+                if too_long.lost:
+                    return
+                continue
+            await self._obey(line)
+            if self._bad > self.limits.bad_commands:
+                return self._say("421 4.7.0 Too many mistakes")
+            if self._idle > self.limits.idle_commands:
+                return self._say("421 4.7.0 Too many commands without a message")
+
+    async def _obey(self, line: bytes) -> None:
+        try:
+            name, _, argument = line.decode().strip(" \t").partition(" ")
+            if "\n" in line.decode() or "\r" in line.decode() or "\0" in line.decode():
+                raise Bad("500 5.5.2 Lines end with CR LF, and hold no CR, LF or NUL alone")
+            await self._command(name.upper(), argument.strip())
+        except UnicodeDecodeError:
+            self._refuse("500 5.5.2 Commands are UTF-8")
+        except Bad as bad:
+            self._refuse(bad.reply)
+
+    async def _command(self, name: str, argument: str) -> None:
+        method = self._smtp_methods.get(name)
+        if method is None:
+            raise Bad("500 5.5.1 There is no such command")
+        self._idle += name not in ("RCPT", "DATA", "QUIT")
+        if self.service.wants_login and self.client.login is None and name not in _BEFORE_LOGIN:
+            raise Bad("530 5.7.0 Authentication required" if self.client.tls else "530 5.7.0 Must issue a STARTTLS command first")
+        await method(argument)
+
+    def expire(self) -> None:
+        """Its time is over; called by the listener. The second time it is cut off."""
+        if self.transport is None:
+            return
+        if self.leaving == "gone":
+            return self.transport.abort()  # type: ignore[attr-defined, no-any-return]
+        self._say("421 4.4.2 You took too long")
+        self.leaving, self.deadline = "gone", self.loop.time() + GOODBYE_S
+        self._close()
+
+    def take_leave(self, reply: str) -> None:
+        """The service ends: a session that is in a message may finish it, any other is told now."""
+        if self.is_busy or self.mail is not None:
+            self.leaving = reply
+        else:
+            self._say(reply)
+            self._close()
+
+    # -- what is said -------------------------------------------------------------------------------------------------
+
+    async def push(self, status: Any) -> None:
+        """aiosmtpd's way of saying; what has no enhanced code gets one."""
+        text = status if isinstance(status, str) else status.decode()
+        if self._is_bare(text):
+            code = text[:3]
+            text = f"{code} {_DEFAULT.get(code) or _DEFAULT[code[0]]} {text[4:]}"
+        self._say(text)
+        self._bad += text[0] == "5"
+
+    @staticmethod
+    def _is_bare(text: str) -> bool:
+        return text[:1] in ("2", "4", "5") and text[3:4] == " " and text[:3] not in ("220", "334") and not _ENHANCED.match(text, 4)
+
+    def _say(self, reply: str) -> None:
+        self._out += reply.encode("ascii", "replace") + b"\r\n"
+
+    def _refuse(self, reply: str) -> None:
+        self._bad += reply[0] == "5"
+        self._say(reply)
+
+    async def _flush(self) -> None:
+        if self._out and self.transport is not None:
+            self._writer.write(bytes(self._out))
+            self._out.clear()
+            await self._writer.drain()
+
+    def _close(self) -> None:
+        if self.transport is not None:
+            if self._out:
+                self._writer.write(bytes(self._out))
+                self._out.clear()
+            self.deadline = self.loop.time() + GOODBYE_S
+            self.leaving = "gone"
+            self.transport.close()
+
+    async def _line(self, most_bytes: int) -> bytes:
+        """The next line; replies that are waiting go out first, together (RFC 2920)."""
+        while (line := wire.take_line(self._reader, most_bytes)) is None:
+            await self._flush()
+            await wire.more(self._reader)
+        return line
+
+    async def _decided(self, deciding: Any) -> Any:
+        """What the service says; an exception of ours is temporary for the mail, and loud for us."""
+        deadline, self.deadline = self.deadline, self.loop.time() + _UNHURRIED
+        was_busy, self.is_busy = self.is_busy, True
+        try:
+            return await deciding
+        except Exception as error:
+            log.error("an SMTP service failed", service=type(self.service).__name__, exc_info=error)
+            return "451 4.3.0 Something is wrong here; come back later"
+        finally:
+            self.deadline, self.is_busy = deadline, was_busy
+
+    # -- commands -----------------------------------------------------------------------------------------------------
+
+    async def smtp_EHLO(self, hostname: str) -> None:
+        if not hostname:
+            raise Bad("501 5.5.4 Syntax: EHLO name")
+        self._greeted(hostname)
+        words = [self.hostname, f"SIZE {self.limits.message_bytes}", "8BITMIME", "SMTPUTF8", "PIPELINING", "ENHANCEDSTATUSCODES"]
+        if self.listener.tls and not self.client.tls:
+            words.append("STARTTLS")
+        if self.service.wants_login and self.client.tls:
+            words.append("AUTH PLAIN LOGIN")
+        for word in words[:-1]:
+            self._say(f"250-{word}")
+        self._say(f"250 {words[-1]}")
+
+    async def smtp_HELO(self, hostname: str) -> None:
+        if not hostname:
+            raise Bad("501 5.5.4 Syntax: HELO name")
+        self._greeted(hostname)
+        self._say(f"250 {self.hostname}")
+
+    def _greeted(self, hostname: str) -> None:
+        self.client.helo, self.mail = hostname[:255], None
+
+    async def smtp_RSET(self, arg: str) -> None:
+        self.mail = None
+        self._say("250 2.0.0 OK")
+
+    async def smtp_QUIT(self, arg: str) -> None:
+        self._say("221 2.0.0 Bye")
+        raise EOFError
+
+    async def smtp_VRFY(self, arg: str) -> None:
+        self._say("252 2.5.0 Send mail, and you will see")  # RFC 5321 §7.3
+
+    async def smtp_HELP(self, arg: str) -> None:
+        self._say("214 2.0.0 EHLO STARTTLS AUTH MAIL RCPT DATA RSET NOOP QUIT")
+
+    async def smtp_STARTTLS(self, arg: str) -> None:
+        if arg:
+            raise Bad("501 5.5.4 Syntax: STARTTLS")
+        if self.client.tls or not self.listener.tls:
+            raise Bad("503 5.5.1 TLS is there already" if self.client.tls else "454 4.7.0 There is no TLS here")
+        if wire.buffer_of(self._reader):
+            # What was sent along could have been put there by somebody else (CVE-2011-0411).
+            self._say("554 5.5.1 Nothing may follow STARTTLS before TLS")
+            raise EOFError
+        self._say("220 2.0.0 Begin")
+        await self._flush()
+        await self._secure(b"")
+
+    async def _secure(self, sent_already: bytes) -> None:
+        """TLS from here on; what we knew is forgotten (RFC 3207 §4.2)."""
+        self.deadline = self.loop.time() + HANDSHAKE_S
+        waiter: asyncio.Future[None] = self.loop.create_future()
+        assert self.listener.tls is not None and self.transport is not None
+        tls = sslproto.SSLProtocol(self.loop, self, self.listener.tls.context, waiter, server_side=True, ssl_handshake_timeout=HANDSHAKE_S)
+        self._tls_protocol, self._original_transport = tls, self.transport
+        self._original_transport.set_protocol(tls)  # type: ignore[attr-defined]
+        self.transport = tls._app_transport  # type: ignore[attr-defined]
+        tls.connection_made(self._original_transport)
+        while sent_already:
+            room = tls.get_buffer(len(sent_already))
+            taken = min(len(room), len(sent_already))
+            room[:taken] = sent_already[:taken]
+            sent_already = sent_already[taken:]
+            tls.buffer_updated(taken)
+        try:
+            await waiter
+        except Exception as error:
+            raise TLSSetupException from error
+        cipher: tuple[str, str, int] = self.transport.get_extra_info("cipher") or ("", "", 0)  # type: ignore[assignment]
+        self.client = Client(self.client.address, tls=f"{cipher[1]} {cipher[0]}")
+        self.mail = None
+
+    async def smtp_AUTH(self, arg: str) -> None:
+        if not self.service.wants_login:
+            raise Bad("502 5.5.1 There is no AUTH here")
+        if not self.client.tls:
+            raise Bad("538 5.7.11 AUTH needs TLS: begin it with STARTTLS")
+        if self.client.login is not None or self.mail is not None:
+            raise Bad("503 5.5.1 Not now")
+        if self.listener.gate.is_shut(self.client.address):
+            self._say("421 4.7.0 Too many failed logins from your address; come back in ten minutes")
+            raise EOFError
+        mechanism, _, initial = arg.partition(" ")
+        match mechanism.upper():
+            case "PLAIN":
+                user, password = commands.plain(initial.encode() if initial else await self._answer(""))
+            case "LOGIN":
+                user = commands.word(initial.encode() if initial else await self._answer("VXNlcm5hbWU6"))  # Username:
+                password = commands.word(await self._answer("UGFzc3dvcmQ6"))  # Password:
+            case _:
+                raise Bad("504 5.5.4 AUTH is PLAIN or LOGIN")
+        await self._log_in(user, password)
+
+    async def _answer(self, challenge: str) -> bytes:
+        self._say(f"334 {challenge}")
+        try:
+            return (await self._line(MAX_AUTH)).strip()
+        except wire.TooLong:
+            self._say("500 5.5.6 The line is too long")  # RFC 4954 §4
+            raise EOFError from None
+
+    async def _log_in(self, user: str, password: str) -> None:
+        no = await self._decided(self.service.login(self.client, user, password))
+        if no is None:
+            return self._say("235 2.7.0 Welcome")
+        if no[0] == "5":
+            await asyncio.sleep(self.listener.gate.failed(self.client.address))
+            log.info("an SMTP login failed", address=self.client.address, user=user[:64])
+        self._refuse(no)
+
+    async def smtp_MAIL(self, arg: str) -> None:
+        if not self.client.helo:
+            raise Bad("503 5.5.1 Send EHLO first")
+        if self.mail is not None:
+            raise Bad("503 5.5.1 A transaction has begun already")
+        mail = commands.mail_from(arg, self.limits.message_bytes)
+        if not self.listener.gate.has_room(mail.size_bytes):
+            return self._say("452 4.3.1 No room at the moment; come back soon")
+        if no := await self._decided(self.service.mail(self.client, mail)):
+            return self._refuse(no)
+        self.mail = mail
+        self._say("250 2.1.0 OK")
+
+    async def smtp_RCPT(self, arg: str) -> None:
+        if self.mail is None:
+            raise Bad("503 5.5.1 Send MAIL first")
+        address = commands.rcpt_to(arg, self.mail.smtputf8)
+        if len(self.mail.recipients) >= self.limits.recipients:
+            return self._say("452 4.5.3 Too many recipients; send the others another copy")
+        if no := await self._decided(self.service.rcpt(self.client, self.mail, address)):
+            return self._refuse(no)
+        self.mail.recipients.append(address)
+        self._say("250 2.1.5 OK")
+
+    async def smtp_DATA(self, arg: str) -> None:
+        if arg:
+            raise Bad("501 5.5.4 Syntax: DATA")
+        if self.mail is None or not self.mail.recipients:
+            raise Bad("554 5.5.1 No valid recipients" if self.mail else "503 5.5.1 Send MAIL first")
+        if not self.listener.gate.has_room(max(self.mail.size_bytes, 1)):
+            self.mail = None
+            return self._say("452 4.3.1 No room at the moment; come back soon")
+        mail, self.is_busy = self.mail, True
+        self._say("354 Go on")
+        held = 0
+        try:
+            body = wire.new_body(self.limits.message_bytes)
+            held = await self._read(body)
+            self._say(await self._taken(mail, body))
+        finally:
+            self.listener.gate.let_go(held)
+            self.mail, self.is_busy = None, False
+
+    async def _read(self, body: wire.Body) -> int:
+        """All of a message; the bytes that the gate counts for it."""
+        self.deadline = self.loop.time() + self.limits.body_s
+        reader, buffer, gate, held = self._reader, wire.buffer_of(self._reader), self.listener.gate, 0
+        try:
+            while not body.complete:
+                if not buffer:
+                    await self._flush()
+                    await wire.more(reader)
+                body.take(buffer)
+                wire.resume(reader)
+                gate.hold(len(body.data) - held)
+                held = len(body.data)
+                if not body.too_large and not gate.has_room(0):
+                    body.refused, body.too_large = "452 4.3.1 No room at the moment; come back soon", True
+                if body.seen_bytes > 2 * body.most_bytes + 1_000_000:
+                    self._say("421 4.3.4 The message never ends")
+                    raise EOFError
+        except BaseException:
+            gate.let_go(held)
+            raise
+        return held
+
+    async def _taken(self, mail: Mail, body: wire.Body) -> str:
+        if body.too_large:
+            return body.refused or f"552 5.3.4 A message has at most {self.limits.message_bytes} bytes"
+        self._idle = 0
+        return str(await self._decided(self.service.message(self.client, mail, body.content())))
+
