@@ -31,6 +31,8 @@ if MAIL_MODE not in ("sandbox", "live"):
 DATA_DIR = Path(env("DATA_DIR", default=str(BASE_DIR / "var")))
 PUBLIC_URL = env("PUBLIC_URL", default="http://127.0.0.1:8000")
 RETURN_PATH_DOMAIN = env("RETURN_PATH_DOMAIN", default="bounces.platform.example")  # VERP return paths live here
+DKIM_ZONE = env("DKIM_ZONE", default="")  # a zone of the operator's for DKIM keys, which domains may point aliases at; empty: TXT records only
+OWNERSHIP_GRACE_DAYS = env.int("OWNERSHIP_GRACE_DAYS", default=30)  # how long a verified domain's ownership record may be gone; 0: for ever
 DEBUG = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -45,6 +47,17 @@ if DANE_RESOLVER and not _on_loopback(DANE_RESOLVER):
 SMTP_PORT = env.int("SMTP_PORT", default=25)  # the port that MX hosts listen on; the sandbox's differ from the world's
 MTA_STS_PORT = env.int("MTA_STS_PORT", default=443)  # where MTA-STS policies are fetched; the sandbox's differs from the world's
 EXTRA_CA_FILE = env("EXTRA_CA_FILE", default="")  # added to the system's certificate authorities; the sandbox has its own
+# -- what comes back ----------------------------------------------------------------------------------------------
+INCOMING = env("INCOMING", default="")  # address:port that listens for bounces and complaints; empty: nobody does
+if INCOMING and not INCOMING.rpartition(":")[2].isdecimal():
+    raise environ.ImproperlyConfigured(f"INCOMING is ADDRESS:PORT, like 0.0.0.0:25; not '{INCOMING}'.")
+INCOMING_NAME = env("INCOMING_NAME", default=f"mx.{RETURN_PATH_DOMAIN}")  # what it calls itself; the MX of RETURN_PATH_DOMAIN
+INCOMING_CERTIFICATE = env("INCOMING_CERTIFICATE", default="")  # PEM file for STARTTLS; empty: one of its own
+INCOMING_CERTIFICATE_KEY = env("INCOMING_CERTIFICATE_KEY", default="")
+FEEDBACK_ADDRESSES = env.list("FEEDBACK_ADDRESSES", default=[f"fbl@{RETURN_PATH_DOMAIN}"])  # where providers send complaints
+RETURN_PATH_DAYS = env.int("RETURN_PATH_DAYS", default=30)  # how long after it was accepted what comes back about a delivery is believed
+
+# -- the simulated internet ---------------------------------------------------------------------------------------
 SANDBOX_URL = env("SANDBOX_URL", default="")  # the simulated internet's inbox; empty outside the sandbox
 MAX_MESSAGE_BYTES = env.int("MAX_MESSAGE_BYTES", default=25 * 1024 * 1024)
 MAX_REQUEST_BYTES = env.int("MAX_REQUEST_BYTES", default=64 * 1024 * 1024)

@@ -25,6 +25,7 @@ from .policies import policy_records, signed
 from .zones import BlockLists, Zones
 
 _TTL_S = 60
+_MOST_ALIASES = 8
 _REVERSE = re.compile(r"(\d+)\.(\d+)\.(\d+)\.(\d+)\.in-addr\.arpa")
 _TLSA = re.compile(r"_\d+\._tcp\.(.+)")
 _KINDS = frozenset(("TXT", "A", "AAAA", "PTR", "MX", "SOA", "CNAME", "TLSA", "NS"))
@@ -83,9 +84,17 @@ class Directory:
             reply.set_rcode(dns.rcode.from_text(records["RCODE"][0]))
             if records["RCODE"][0] == "SERVFAIL":
                 return True
+        owner = question.name
+        for _ in range(_MOST_ALIASES):  # an alias, and what it leads to (RFC 1034 §3.6.2)
+            if kind == "CNAME" or not (aliases := records.get("CNAME")):
+                break
+            reply.answer.append(dns.rrset.from_text_list(owner, _TTL_S, "IN", "CNAME", aliases[:1]))
+            owner = dns.name.from_text(aliases[0])
+            records = self.records(normal(aliases[0])) or {}
+            reply.set_rcode(dns.rcode.from_text(records.get("RCODE", ["NOERROR"])[0]))
         values = records.get(kind, [])
         if values:
-            reply.answer.append(dns.rrset.from_text_list(question.name, _TTL_S, "IN", kind, values))
+            reply.answer.append(dns.rrset.from_text_list(owner, _TTL_S, "IN", kind, values))
         else:
             apex = dns.name.from_text(".".join(name.split(".")[-2:]))
             reply.authority.append(dns.rrset.from_text_list(apex, _TTL_S, "IN", "SOA", [_soa(apex.to_text())]))
@@ -98,6 +107,8 @@ class Directory:
             return None
         told = self.zones.records(name)
         extra = {kind: [_presented(kind, value) for value in values] for kind, values in told.items() if kind in _KINDS}
+        if "CNAME" in extra:
+            return {"CNAME": extra["CNAME"]}  # a name with an alias has nothing else
         if extra or self.zones.knows(name):
             records.pop("RCODE", None)
         return {**records, **extra}

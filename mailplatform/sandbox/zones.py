@@ -1,6 +1,6 @@
 """Records that are not computed: the extra zones file, and what the block lists list.
 
-The file is JSON, {"name": {"TXT": ["…"], "A": ["…"], "PTR": ["…"], "MX": ["10 host"]}}, and read again when it changes; a
+The file is JSON, {"name": {"TXT": ["…"], "A": ["…"], "PTR": ["…"], "MX": ["10 host"], "CNAME": ["host"]}}, and read again when it changes; a
 file that cannot be read keeps the records of before. A PTR may stand under its address. Listings come from the control API.
 """
 
@@ -59,8 +59,8 @@ class Zones:
 def _parsed(data: dict[str, dict[str, list[str]]]) -> dict[str, dict[str, list[str]]]:
     records: dict[str, dict[str, list[str]]] = {}
     for name, kinds in data.items():
-        if name.startswith("_"):
-            continue
+        if name.startswith("_") and "." not in name:
+            continue  # a remark; names of records begin with underscores as well, and have dots
         try:
             name = ipaddress.ip_address(name).reverse_pointer
         except ValueError:

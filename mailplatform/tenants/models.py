@@ -125,7 +125,9 @@ class SendingDomain(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     ownership_token = models.CharField(max_length=40, default=new_ownership_token, editable=False)
     ownership_seen_at = models.DateTimeField(null=True, blank=True, help_text="When its record was last right; empty: never seen by us.")
-    return_path_host = models.CharField(max_length=253, blank=True, default="", db_default="", help_text="Below the domain, a CNAME for our return path; empty: ours.")
+    return_path_host = models.CharField(
+        max_length=253, blank=True, default="", db_default="", help_text="Below the domain, a CNAME for our return path; empty: ours."
+    )
     return_path_seen_at = models.DateTimeField(null=True, blank=True, help_text="Since when that name is right; empty: it is not used.")
     rotate_days = models.PositiveSmallIntegerField(default=0, help_text="A new DKIM key after so many days; 0: never by itself.")
     checked_at = models.DateTimeField(null=True, blank=True)

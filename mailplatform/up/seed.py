@@ -16,6 +16,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from delivery.domains.simulated import published
 from delivery.sign.dkim import make_key as make_dkim_key
 from mailplatform.shell.clock import now
 from mailplatform.shell.secrets import encrypt
@@ -29,6 +30,7 @@ from pools.purposes import Purpose
 OPERATOR = "operator@platform.example"
 PLATFORM_DOMAIN = "platform.example"
 KEY_NAME = "demo"
+FLAWED_OF, FLAWED_DOMAIN = "fieldnotes", "paperboat.example"  # shows what the page of a domain says of mistakes
 
 ZONES = {"north": 1, "south": 2}
 IPS_PER_NODE = 4
@@ -104,6 +106,8 @@ def demo_tenants() -> None:
         if is_new:
             _streams(tenant, description.pools)
             _domain(tenant, description.domain)
+            if description.name == FLAWED_OF:
+                _domain(tenant, FLAWED_DOMAIN, return_path_host=f"bounces.{FLAWED_DOMAIN}")
 
 
 def demo_access(data: Path) -> None:
@@ -133,13 +137,27 @@ def simulated_dns() -> dict[str, dict[str, list[str]]]:
         zones.setdefault(ip.ehlo_name, {}).setdefault("A", []).append(str(ip.address))
         zones[".".join(reversed(str(ip.address).split("."))) + ".in-addr.arpa"] = {"PTR": [ip.ehlo_name]}
     spf = " ".join(["v=spf1", *addresses, "-all"])
-    zones[settings.RETURN_PATH_DOMAIN] = {"TXT": [spf]}
+    zones[settings.RETURN_PATH_DOMAIN] = {"TXT": [spf], "MX": [f"10 {settings.INCOMING_NAME}"]}
+    zones[settings.INCOMING_NAME] = {"A": ["127.0.0.1"]}
     for domain in SendingDomain.objects.exclude(verified_at=None):
+        zones |= published(domain)
         zones.setdefault(domain.name, {}).setdefault("TXT", []).append(spf)
         zones[f"_dmarc.{domain.name}"] = {"TXT": [f"v=DMARC1; p=reject; rua=mailto:dmarc@{PLATFORM_DOMAIN}"]}
-        for key in domain.dkim_keys.filter(active=True):
-            zones[f"{key.selector}._domainkey.{domain.name}"] = {"TXT": [key.public_record]}
-    return zones
+    return zones | _flaws()
+
+
+def _flaws() -> dict[str, dict[str, list[str]]]:
+    """What the demo's flawed domain has wrong: no DMARC, a return path whose SPF names others, one key that was never published."""
+    name = FLAWED_DOMAIN
+    if not SendingDomain.objects.filter(name=name).exists():
+        return {}
+    return {
+        name: {"TXT": ["v=spf1 include:spf.former-provider.example -all"]},
+        f"_dmarc.{name}": {"TXT": ["This is where a DMARC record would be"]},
+        f"bounces.{name}": {"TXT": ["v=spf1 include:spf.former-provider.example -all"], "MX": ["10 mx1.former-provider.example"]},
+        "spf.former-provider.example": {"TXT": ["v=spf1 ip4:192.0.2.0/24 -all"]},
+        f"mp2._domainkey.{name}": {"TXT": ["v=DKIM1; k=ed25519; p=ZmV0Y2hlZCBmcm9tIHNvbWVib2R5IGVsc2VzIGRlbW8="]},
+    }
 
 
 def new_password() -> str:
@@ -161,11 +179,12 @@ def _streams(tenant: Tenant, pools: tuple[str, str, str]) -> None:
         Stream.objects.create(tenant=tenant, name=purpose.label, purpose=purpose, pool=Pool.objects.get(name=pool), is_default=purpose == Purpose.TRANSACTIONAL)
 
 
-def _domain(tenant: Tenant, name: str) -> None:
-    domain = SendingDomain.objects.create(tenant=tenant, name=name, verified_at=now())
+def _domain(tenant: Tenant, name: str, **fields: str) -> None:
+    domain = SendingDomain.objects.create(tenant=tenant, name=name, verified_at=now(), **fields)
     for selector, algorithm in (("mp1", DkimKey.Algorithm.RSA), ("mp2", DkimKey.Algorithm.ED25519)):
         private, public = make_dkim_key(algorithm)
-        DkimKey.objects.create(domain=domain, selector=selector, algorithm=algorithm, private_encrypted=encrypt(private), public_record=public)
+        fields: dict[str, Any] = {"private_encrypted": encrypt(private), "public_record": public, "activated_at": now()}
+        DkimKey.objects.create(domain=domain, selector=selector, algorithm=algorithm, **fields)
 
 
 def _new_key(tenant: str) -> str:
