@@ -53,8 +53,8 @@ def count_minutes(cursor: Cursor, settled: Sequence[Settled], now: datetime) -> 
         key = told.setdefault((one.stream_id, attempt.pool_id, attempt.provider_id), (one.tenant_id, one.purpose))
         key = (one.stream_id, attempt.pool_id, attempt.provider_id, *key)
         _of_stream(one, now_ms, streams.get(key) or streams.setdefault(key, dict.fromkeys(STREAM_COUNTERS, 0)))
-    _store(cursor, ADD_PATHS, PATH_KEYS, PATH_COUNTERS, paths, now)
-    _store(cursor, ADD_STREAMS, STREAM_KEYS, STREAM_COUNTERS, streams, now)
+    store(cursor, ADD_PATHS, PATH_KEYS, PATH_COUNTERS, paths, now)
+    store(cursor, ADD_STREAMS, STREAM_KEYS, STREAM_COUNTERS, streams, now)
 
 
 def _of_path(one: Settled, counts: dict[str, int]) -> None:
@@ -91,7 +91,8 @@ def _of_stream(one: Settled, now_ms: int, counts: dict[str, int]) -> None:
         counts["deferred"] += 1
 
 
-def _store(cursor: Cursor, statement: str, keys: Sequence[str], counters: Sequence[str], rows: dict[tuple[int, ...], dict[str, int]], now: datetime) -> None:
+def store(cursor: Cursor, statement: str, keys: Sequence[str], counters: Sequence[str], rows: dict[tuple[int, ...], dict[str, int]], now: datetime) -> None:
+    """Add these counters to this minute, in the order of their keys."""
     if not rows:
         return
     ordered = sorted(rows)

@@ -28,5 +28,10 @@ def read_return_path(address: str, secret: bytes, domain: str) -> UUID | None:
     return UUID(bytes=identity) if hmac.compare_digest(mac, _mac(identity, secret)) else None
 
 
+def looks_like_one(address: str) -> bool:
+    """Whether this address has the form of a return path, whoever made it."""
+    return LOCAL_PART.fullmatch(address.rpartition("@")[0].lower()) is not None
+
+
 def _mac(identity: bytes, secret: bytes) -> bytes:
     return hmac.digest(secret, b"return-path:" + identity, "sha256")[:MAC_BYTES]
