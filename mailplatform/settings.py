@@ -38,6 +38,8 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[:
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 METRICS_TOKEN = env("METRICS_TOKEN", default="")  # empty: /metrics and the details of /readyz answer loopback only
 DRILLS_IN_LIVE = env.bool("DRILLS_IN_LIVE", default=False)  # drills break things on purpose; the sandbox always allows them
+OUTGOING_ALLOWED_NETWORKS = env.list("OUTGOING_ALLOWED_NETWORKS", default=[])  # private networks that webhooks and alerts may reach, like 10.1.0.0/16
+WEBHOOK_KEEP_DAYS = env.int("WEBHOOK_KEEP_DAYS", default=7)  # webhook events and the log of each try
 
 # -- where mail goes ----------------------------------------------------------------------------------------------
 RESOLVER = env("RESOLVER", default="")  # host:port of a DNS server; empty: the machine's own resolvers

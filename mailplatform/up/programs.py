@@ -55,6 +55,7 @@ def platform(options: Options, topology: Topology, ports: Ports | None) -> list[
             Program(f"agent-{node}", _manage("node_agent"), environment={"NODE": node, "ZONE": zone}, stop_wait_s=DRAIN_S + 2),
         ]
     programs += [Program(f"watcher-{zone}", _manage("watcher"), environment={"ZONE": zone}) for zone in topology.zones]
+    programs.append(Program("webhooks", _manage("webhooks"), stop_wait_s=DRAIN_S))
     if options.demo_traffic:
         programs.append(Program("demo", _manage("demo_traffic")))
     return programs
