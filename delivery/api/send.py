@@ -12,9 +12,10 @@ from rest_framework.response import Response
 from delivery.api import schema
 from delivery.queue.put import NewMessage
 from delivery.submit import idempotency
-from delivery.submit.accept import Accepted, Refused, Request, Why, accept
+from delivery.submit.accept import accept
 from delivery.submit.commit import NotCertain
 from delivery.submit.idempotency import Clash, Token
+from delivery.submit.request import Accepted, Refused, Request, Why
 from delivery.submit.store import state_of
 from delivery.submit.submission import MAX_BATCH
 from mailplatform.shell.problems import Problem

@@ -74,7 +74,7 @@ class Gate:
         self._failed[who] = count + 1, since
         if len(self._failed) > _REMEMBERED:
             self._failed.popitem(last=False)
-        return min(0.25 * 2**count, 4.0)
+        return min(self.limits.login_delay_s * 2**count, 4.0)
 
     def is_shut(self, address: str) -> bool:
         """Whether this address has guessed enough for now."""

@@ -18,4 +18,5 @@ class Limits:
     bad_commands: int = 20
     idle_commands: int = 200  # in a row without a message: NOOP, RSET, EHLO, MAIL …
     bodies_bytes: int = 256 * 1024 * 1024  # of all messages that are being read or stored
+    login_delay_s: float = 0.25  # before the answer to a failed login; doubles with each, up to 4 s
     failed_logins: int = 10  # of an address, within FAILED_WITHIN_S of the gate

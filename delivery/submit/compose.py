@@ -117,7 +117,8 @@ def _multipart(kind: str, parts: list[_Part], parameters: str = "") -> _Part:
 
 
 def _finish_raw(raw: RawMessage, submission: Submission, message_id: UUID, at: datetime) -> Composed:
-    head = b"".join(field + b"\r\n" for _, field in raw.fields)
+    trace = f"Received: {submission.received}\r\n id {message_id}; {format_datetime(at)}\r\n".encode() if submission.received else b""
+    head = trace + b"".join(field + b"\r\n" for _, field in raw.fields)
     if not raw.has("date"):
         head += _date(at).encode()
     if not raw.has("message-id"):

@@ -79,9 +79,9 @@ def _load(tenant_id: int) -> TenantFacts:
 
 
 SUPPRESSED = """
-    SELECT address, stream_id, reason
-      FROM delivery_suppression
-     WHERE tenant_id = %s AND address = ANY(%s)
+    SELECT s.tenant_id, s.address, s.stream_id, s.reason
+      FROM unnest(%s::int8[], %s::text[]) AS w(tenant_id, address)
+      JOIN delivery_suppression s USING (tenant_id, address)
 """
 
 
@@ -99,7 +99,23 @@ class Suppressions:
         return self.found.get((lower, None)) or self.found.get((lower, stream_id))
 
 
-def suppressions(cursor: Cursor, tenant_id: int, addrs: Sequence[str]) -> Suppressions:
-    """Those of the tenant among these addresses. Serves from the index of the constraint suppression_once."""
-    rows = cursor.execute(SUPPRESSED, [tenant_id, [addr.lower() for addr in addrs]]).fetchall()
-    return Suppressions({(address, stream_id): reason for address, stream_id, reason in rows})
+@dataclass(frozen=True, slots=True)
+class SuppressionsByTenant:
+    by_tenant: dict[int, Suppressions]
+
+    def of(self, tenant_id: int) -> Suppressions:
+        return self.by_tenant.get(tenant_id, NO_SUPPRESSIONS)
+
+
+NO_SUPPRESSIONS = Suppressions({})
+
+
+def suppressions(cursor: Cursor, asked: Sequence[tuple[int, str]]) -> SuppressionsByTenant:
+    """Those among these (tenant, address). Serves from the index of the constraint suppression_once."""
+    if not asked:
+        return SuppressionsByTenant({})
+    pairs = list({(tenant, addr.lower()) for tenant, addr in asked})
+    found: dict[int, dict[tuple[str, int | None], str]] = {}
+    for tenant, address, stream, reason in cursor.execute(SUPPRESSED, [[tenant for tenant, _ in pairs], [addr for _, addr in pairs]]):
+        found.setdefault(tenant, {})[address, stream] = reason
+    return SuppressionsByTenant({tenant: Suppressions(some) for tenant, some in found.items()})

@@ -6,6 +6,7 @@ waits for the first, WAIT_S at most. Refused requests leave no key behind: corre
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -25,11 +26,17 @@ WAIT_S = 5
 KEPT = timedelta(hours=24)
 _VALID = re.compile(r"[\x20-\x7e]{1,255}\Z")
 
-FIND = "SELECT request_hash, response_status, response FROM delivery_idempotencykey WHERE tenant_id = %s AND key = %s AND created_at > %s"
-LOCK = "SELECT pg_advisory_xact_lock(%s)"
+FIND = """
+    SELECT k.tenant_id, k.key, k.request_hash, k.response_status, k.response
+      FROM unnest(%s::int8[], %s::text[]) AS w(tenant_id, key)
+      JOIN delivery_idempotencykey k USING (tenant_id, key)
+     WHERE k.created_at > %s
+"""
+LOCK = "SELECT pg_advisory_xact_lock(n) FROM unnest(%s::int8[]) AS w(n)"
+TRY = "SELECT n FROM unnest(%s::int8[]) AS w(n) WHERE pg_try_advisory_xact_lock(n)"
 KEEP = """
     INSERT INTO delivery_idempotencykey (tenant_id, key, request_hash, response_status, response, created_at)
-    VALUES (%(tenant)s, %(key)s, %(hash)s, %(status)s, %(response)s, %(at)s)
+    SELECT w.*, %(at)s FROM unnest(%(tenants)s::int8[], %(keys)s::text[], %(hashes)s::bytea[], %(statuses)s::int2[], %(responses)s::jsonb[]) AS w
         ON CONFLICT (tenant_id, key) DO UPDATE
        SET request_hash = excluded.request_hash, response_status = excluded.response_status, response = excluded.response, created_at = excluded.created_at
 """
@@ -69,36 +76,59 @@ def token_of(tenant_id: int, key: str, place: str, raw: bytes) -> Token:
     return Token(tenant_id, key, sha256(place.encode() + b"\n" + raw).digest())
 
 
-def earlier(cursor: Cursor, token: Token) -> Answer | Clash | None:
-    """What this key was answered before; None when it is new."""
-    row = cursor.execute(FIND, [token.tenant_id, token.key, now() - KEPT]).fetchone()
+def earlier(cursor: Cursor, tokens: Sequence[Token]) -> list[Answer | Clash | None]:
+    """What each of these was answered before; None: it is new."""
+    rows = cursor.execute(FIND, [[each.tenant_id for each in tokens], [each.key for each in tokens], now() - KEPT]).fetchall()
+    found = {(tenant, key): (bytes(request_hash), status, response) for tenant, key, request_hash, status, response in rows}
+    return [_answered(token, found.get((token.tenant_id, token.key))) for token in tokens]
+
+
+def _answered(token: Token, row: tuple[bytes, int, Any] | None) -> Answer | Clash | None:
     if row is None:
         return None
-    if bytes(row[0]) != token.request_hash:
+    request_hash, status, response = row
+    if request_hash != token.request_hash:
         return Clash.OTHER_REQUEST
-    return Answer(row[1], orjson.loads(row[2]) if isinstance(row[2], str) else row[2])  # Django's connection hands jsonb over as text
+    return Answer(status, orjson.loads(response) if isinstance(response, str) else response)  # Django's connection hands jsonb over as text
 
 
-def take(cursor: Cursor, token: Token) -> Answer | Clash | None:
-    """Hold the key until the transaction ends, then look again: whoever was first has committed by now."""
-    number = int.from_bytes(sha256(b"%d\n" % token.tenant_id + token.key.encode()).digest()[:8], "big", signed=True)
+def take(cursor: Cursor, tokens: Sequence[Token], *, waits: bool) -> list[Answer | Clash | None]:
+    """Hold these different keys until the transaction ends, then look again: whoever was first has committed by now.
+
+    With `waits` a key in use is waited for; IN_USE then says that the transaction is broken, and the caller ends it. Without, IN_USE is that one's.
+    """
+    numbers = [_number(each) for each in tokens]
+    held = set(numbers) if waits else {number for (number,) in cursor.execute(TRY, [numbers])}
+    if waits and not _wait_for(cursor, numbers):
+        return [Clash.IN_USE] * len(tokens)
+    found = earlier(cursor, tokens)
+    return [each if number in held else Clash.IN_USE for number, each in zip(numbers, found, strict=True)]
+
+
+def _number(token: Token) -> int:
+    return int.from_bytes(sha256(b"%d\n" % token.tenant_id + token.key.encode()).digest()[:8], "big", signed=True)
+
+
+def _wait_for(cursor: Cursor, numbers: Sequence[int]) -> bool:
     cursor.execute(f"SET LOCAL lock_timeout = '{WAIT_S}s'")
     try:
-        cursor.execute(LOCK, [number])
+        cursor.execute(LOCK, [sorted(numbers)])
     except LockNotAvailable:
-        return Clash.IN_USE  # the transaction is broken: the caller ends it
+        return False
     cursor.execute("SET LOCAL lock_timeout = DEFAULT")
-    return earlier(cursor, token)
+    return True
 
 
-def keep(cursor: Cursor, token: Token, answer: Answer) -> None:
-    """Remember the answer, in the transaction that made it true."""
+def keep(cursor: Cursor, answers: Sequence[tuple[Token, Answer]]) -> None:
+    """Remember the answers, in the transaction that made them true."""
+    if not answers:
+        return
     cursor.execute(KEEP, {
-        "tenant": token.tenant_id,
-        "key": token.key,
-        "hash": token.request_hash,
-        "status": answer.status,
-        "response": Jsonb(answer.body),
+        "tenants": [token.tenant_id for token, _ in answers],
+        "keys": [token.key for token, _ in answers],
+        "hashes": [token.request_hash for token, _ in answers],
+        "statuses": [answer.status for _, answer in answers],
+        "responses": [Jsonb(answer.body) for _, answer in answers],
         "at": now(),
     })  # fmt: skip
 

@@ -45,10 +45,10 @@ def parse(data: Any, now: datetime, max_bytes: int) -> Submission | list[Problem
         problems += [Problem(_shown(name), "There is no such field.") for name in data if name not in FIELDS]
     parts = _Parts(data, problems)
     common = {
-        "stream": parts.of("stream", _stream, None),
-        "tags": parts.of("tags", _tags, ()),
-        "metadata": parts.of("metadata", _metadata, None),
-        "send_at": parts.of("send_at", lambda value: _send_at(value, now), None),
+        "stream": parts.of("stream", read_stream, None),
+        "tags": parts.of("tags", read_tags, ()),
+        "metadata": parts.of("metadata", read_metadata, None),
+        "send_at": parts.of("send_at", lambda value: read_send_at(value, now), None),
     }
     made = _raw(data, parts, common, max_bytes) if data.get("raw") is not None else _composed(data, parts, common, max_bytes)
     return problems or made  # type: ignore[return-value]
@@ -173,11 +173,11 @@ def _content(value: Any, max_bytes: int) -> str:
     return _string(value, max_bytes)
 
 
-def _stream(value: Any) -> str:
+def read_stream(value: Any) -> str:
     return _string(value, 60)
 
 
-def _tags(value: Any) -> tuple[str, ...]:
+def read_tags(value: Any) -> tuple[str, ...]:
     if type(value) is not list:
         raise Wrong("It is a list of strings.")
     if len(value) > MAX_TAGS:
@@ -188,7 +188,7 @@ def _tags(value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value))
 
 
-def _metadata(value: Any) -> dict[str, object]:
+def read_metadata(value: Any) -> dict[str, object]:
     if type(value) is not dict:
         raise Wrong("It is a JSON object.")
     size = 0
@@ -201,7 +201,7 @@ def _metadata(value: Any) -> dict[str, object]:
     return value
 
 
-def _send_at(value: Any, now: datetime) -> datetime | None:
+def read_send_at(value: Any, now: datetime) -> datetime | None:
     if type(value) is not str or not _RFC3339.match(value):
         raise Wrong("It is a time by RFC 3339 with its zone, like 2026-01-31T08:30:00Z or 2026-01-31T08:30:00+01:00.")
     try:

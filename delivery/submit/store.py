@@ -99,14 +99,13 @@ ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('mailplatform.daily_cap')
 ACCEPTED_SINCE = "SELECT coalesce(sum(recipients), 0) FROM delivery_message WHERE tenant_id = %s AND id >= %s"
 
 
-def over_cap(cursor: Cursor, facts: TenantFacts, wanted: int, at: datetime) -> bool:
-    """Whether `wanted` more deliveries break the tenant's cap; exact, as a capped tenant's submissions go one at a time."""
-    if facts.daily_cap is None:
-        return False
+def room_under_cap(cursor: Cursor, facts: TenantFacts, at: datetime) -> int:
+    """How many more deliveries a capped tenant may submit; exact, as its submissions go one at a time from here to the commit."""
+    assert facts.daily_cap is not None
     cursor.execute(ONE_AT_A_TIME, [facts.id % 2**31])
     floor = lowest_id_at(int((at - CAP_WINDOW).timestamp() * 1000))
     row = cursor.execute(ACCEPTED_SINCE, [facts.id, floor]).fetchone()
-    return row is not None and row[0] + wanted > facts.daily_cap
+    return facts.daily_cap - int(row[0] if row else 0)
 
 
 def recipients_of(messages: Sequence[Ready]) -> list[str]:

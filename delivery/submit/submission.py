@@ -69,3 +69,4 @@ class Submission:
     tags: tuple[str, ...] = ()
     metadata: dict[str, object] | None = None
     send_at: datetime | None = None
+    received: str = ""  # who took it from the tenant and how, where the way is to be seen: "by HOST with ESMTPSA"

@@ -106,6 +106,16 @@ def recognise(plain: str, address: str, at: datetime) -> Key | Refused:
     key = _find(plain[:PREFIX_LENGTH]) if plain.isascii() and len(plain) <= 100 else None
     if key is None or not hmac.compare_digest(key.secret_hash, hash_of(plain)):
         return Refused.UNKNOWN
+    return _if_it_opens(key, address, at)
+
+
+def recall(key: Key, address: str, at: datetime) -> Key | Refused:
+    """A key that was recognised before, as it is now: for whoever stays connected."""
+    now_is = _find(key.prefix)
+    return _if_it_opens(now_is, address, at) if now_is and now_is.secret_hash == key.secret_hash else Refused.REVOKED
+
+
+def _if_it_opens(key: Key, address: str, at: datetime) -> Key | Refused:
     if key.revoked_at and key.revoked_at <= at:
         return Refused.REVOKED
     if key.expires_at and key.expires_at <= at:

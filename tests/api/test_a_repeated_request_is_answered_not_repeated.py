@@ -80,7 +80,7 @@ def test_a_key_that_stays_in_use_gets_409(client: Client, monkeypatch: pytest.Mo
     monkeypatch.setattr(idempotency, "WAIT_S", 0.2)
     token = idempotency.token_of(sender.tenant.pk, "held", "POST /api/v1/messages", b"")
     with _another_connection() as holder, holder.cursor() as cursor:
-        assert idempotency.take(cursor, token) is None
+        assert idempotency.take(cursor, [token], waits=True) == [None]
         answer = sender.post(client, "messages", sender.message(), HTTP_IDEMPOTENCY_KEY="held")
     assert (answer.status_code, answer.json()["errors"][0]["field"], answer["Retry-After"]) == (409, "Idempotency-Key", "1")
     assert not Message.objects.exists()

@@ -1,0 +1,149 @@
+"""Group: many sessions' messages share a transaction, and so the disk's one flush.
+
+Threads of a process, each with a database connection: a thread takes everything that waits, prepares each (what is wrong with it is its own
+outcome), stores them together and tells them all. While it waits for the commit, the next group gathers. Promises: an outcome is told after
+the commit; one message that the database cannot take fails alone. Fails: a database that is away, or that cannot say whether it committed, is an
+exception for all of the group; nothing is tried again that might have been stored.
+"""
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+from django.db import connection
+
+from delivery.submit.accept import prepare
+from delivery.submit.commit import NotCertain
+from delivery.submit.idempotency import WAIT_S, Clash
+from delivery.submit.request import Prepared, Refused, Request
+from delivery.submit.together import Outcome, stored
+
+log = structlog.get_logger(__name__)
+
+THREADS = 2
+MOST = 100
+LOOK_AGAIN_S = 0.05
+_IDLE_S = 1.0  # a connection that rested so long is looked at before it is used
+
+Told = Outcome | BaseException
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    make: Callable[[], Request]
+    future: asyncio.Future[Told]
+    prepared: Prepared | None = None
+
+
+class Group:
+    def __init__(self, threads: int = THREADS, most: int = MOST) -> None:
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._most = most
+        self._threads = [threading.Thread(target=self._work, name=f"group-{number}", daemon=True) for number in range(threads)]
+        for thread in self._threads:
+            thread.start()
+
+    async def accept(self, make: Callable[[], Request]) -> Outcome:
+        """What became of the request that `make` makes (in a thread: it may read the database). Raises what `make` or the database raised; a Refused
+        of `make` is an outcome."""
+        loop = asyncio.get_running_loop()
+        job, until = _Job(make, loop.create_future()), loop.time() + WAIT_S
+        while True:
+            self._jobs.put(job)
+            told = await job.future
+            if isinstance(told, BaseException) and not isinstance(told, Refused):
+                raise told
+            if not isinstance(told, Refused) or told.clash is not Clash.IN_USE or loop.time() > until:
+                return told
+            await asyncio.sleep(LOOK_AGAIN_S)
+            job.future = loop.create_future()
+
+    def close(self) -> None:
+        """After what was asked is done."""
+        for _ in self._threads:
+            self._jobs.put(None)
+        for thread in self._threads:
+            thread.join(10)
+
+    # -- in the threads -----------------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        used_at = time.monotonic()
+        try:
+            while True:
+                jobs, ends = self._gathered()
+                if jobs:
+                    if time.monotonic() - used_at > _IDLE_S:
+                        connection.close_if_unusable_or_obsolete()
+                    _tell(jobs, _outcomes(jobs))
+                    used_at = time.monotonic()
+                if ends:
+                    return
+        finally:
+            connection.close()
+
+    def _gathered(self) -> tuple[list[_Job], bool]:
+        """Everything that waits now, and whether this is the end."""
+        jobs, job = [], self._jobs.get()
+        while job is not None:
+            jobs.append(job)
+            if len(jobs) >= self._most:
+                return jobs, False
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                return jobs, False
+        return jobs, True
+
+
+def _outcomes(jobs: Sequence[_Job]) -> list[Told]:
+    told: dict[int, Told] = {}
+    ready: dict[int, Prepared] = {}
+    for number, job in enumerate(jobs):
+        try:
+            job.prepared = ready[number] = job.prepared or prepare(job.make())
+        except Exception as no:
+            told[number] = no
+    told.update(zip(ready, _stored(list(ready.values())), strict=True))
+    return [told[number] for number in range(len(jobs))]
+
+
+def _stored(group: list[Prepared]) -> list[Told]:
+    """Together; one by one where the database refused the whole for what one of them holds."""
+    if not group:
+        return []
+    try:
+        return list(stored(group, waits=False))
+    except NotCertain as no:
+        return [no] * len(group)
+    except Exception as error:
+        if len(group) == 1 or not _has_rolled_back():
+            log.error("a group of messages could not be stored", messages=len(group), exc_info=error)
+            connection.close()
+            return [error] * len(group)
+    return [each for one in group for each in _stored([one])]
+
+
+def _has_rolled_back() -> bool:
+    """Whether the server said so: then nothing is stored. A connection that broke may have committed."""
+    raw = connection.connection
+    return raw is not None and not raw.closed and not raw.broken and connection.is_usable()
+
+
+def _tell(jobs: Sequence[_Job], outcomes: Sequence[Told]) -> None:
+    """One step over to the event loop for all of them."""
+    loop = jobs[0].future.get_loop()
+    try:
+        loop.call_soon_threadsafe(_settle, [(job.future, outcome) for job, outcome in zip(jobs, outcomes, strict=True)])
+    except RuntimeError:
+        pass  # the loop has ended: nobody listens any more
+
+
+def _settle(pairs: Sequence[tuple[asyncio.Future[Told], Told]]) -> None:
+    for future, outcome in pairs:
+        if not future.done():  # its client may be gone
+            future.set_result(outcome)
