@@ -1,6 +1,6 @@
-"""Appetite: how much an engine takes into its hands, by how quick its loop is, and its signing.
+"""Appetite: how much an engine takes into its hands, by how quick its loop is.
 
-What is in hand takes turns in the loop and in the threads that sign: an engine that holds more than the machine can move at once sends no faster
+What is in hand takes turns in the loop: an engine that holds more than the machine can move at once sends no faster
 for it, but each step of each conversation waits for all the others, those of a one-time password among them. Measured with 800 in hand: a
 transactional message took 500 to 1,000 ms, and no more went than with 80. So it shrinks while the loop is late, and grows while the loop is quick
 and what there is is in use: with providers that take a second to answer the loop has time, and thousands are in hand. Pure.
@@ -23,7 +23,7 @@ class Appetite:
     _looked_at_s: float = 0.0
 
     def heard(self, late_s: float, in_hand: int, now_s: float) -> None:
-        """A timer of the loop came so late, or a signature; so much was in hand."""
+        """A timer of the loop came so late; so much was in hand."""
         self.late_s += SMOOTH * (late_s - self.late_s)
         if now_s - self._looked_at_s < LOOKS_EVERY_S:
             return

@@ -115,9 +115,9 @@ class Claimer:
         await self._run(self._wanted, False)
 
     def _probe(self, due_s: float) -> None:
-        """How late the loop is, or the threads that sign."""
+        """How late the loop is."""
         now = time.monotonic()
-        self._appetite.heard(max(now - due_s, self._hands.signing.late_s(now)), len(self._hands.in_hand), now)
+        self._appetite.heard(now - due_s, len(self._hands.in_hand), now)
         asyncio.get_running_loop().call_later(PROBE_S, self._probe, now + PROBE_S)
 
     async def _run(self, wanted: asyncio.Event, first: bool) -> None:
@@ -232,7 +232,7 @@ class Claimer:
                 unplaced.append(claim.id)
                 continue
             path.in_hand += 1
-            self._send(Job(claim, body, path, key, why), site)
+            self._send(Job(claim, body, path, key, why, hands.paper(claim, body)), site)
         hands.put_back(unplaced)
 
     async def _load_bodies(self, connection: AsyncConnection[Any], ids: set[UUID]) -> None:

@@ -24,6 +24,7 @@ from delivery.engine.database import Database
 from delivery.engine.journal import Journal
 from delivery.engine.lease import Lease
 from delivery.engine.outbox import Job
+from delivery.engine.paper import Paper
 from delivery.engine.path import Path
 from delivery.engine.reach import Reach
 from delivery.engine.recorder import Recorder
@@ -35,7 +36,7 @@ from delivery.engine.standing import mood_of, shared, stand
 from delivery.engine.world import World
 from delivery.queue import blocks
 from delivery.queue.blocks import Aside
-from delivery.queue.claim import Claim
+from delivery.queue.claim import Claim, StoredBody
 from delivery.queue.record import give_back_unbegun
 from delivery.queue.settled import Settled
 from delivery.queue.wake import Lane, notify
@@ -46,6 +47,7 @@ from delivery.smtp.tls import TlsContexts
 from delivery.sort.resolver import Resolver
 from pools.mood import ProviderMood, against_us
 from pools.outcomes import ActionScope, Outcome
+from pools.purposes import Purpose
 from pools.routes import is_address
 
 CONNECT_EVERY_S = 0.002  # a TLS handshake takes 1.5 ms of the loop
@@ -170,17 +172,19 @@ class Hands:
         found = (host,) if is_address(host) else await self.resolver.addresses(host)
         return tuple(address for address in found if (":" in address) == ipv6)
 
-    def known_signers(self, domain_id: int) -> tuple[Signer, ...] | None:
-        """Without asking the database; None when it must be asked."""
-        return self._keyring.known(domain_id)
+    def paper(self, claim: Claim, body: StoredBody) -> Paper | None:
+        """This delivery's header lines, being signed; None while its domain's keys have to be asked of the database."""
+        signers = self._keyring.known(claim.domain_id)
+        if signers is None:
+            return None
+        # The header line names this one delivery.
+        own = b"X-Mailplatform-Delivery: %s\r\n" % str(claim.id).encode()
+        head = b"".join((claim.own_head or b"", own, body.mime[: body.head_length]))
+        return Paper(self.signing, signers, head, body.body_hash, claim.purpose == Purpose.TRANSACTIONAL)
 
     async def signers(self, domain_id: int) -> tuple[Signer, ...]:
         known = self._keyring.known(domain_id)
         return await self.in_database(_load_keys, self._keyring, domain_id) if known is None else known
-
-    def delivery_head(self, claim: Claim) -> bytes:
-        """Header lines that name this one delivery."""
-        return b"X-Mailplatform-Delivery: %s\r\n" % str(claim.id).encode()
 
     def return_path(self, delivery: UUID) -> str:
         return return_path(delivery, self.setup.secret, self.setup.return_path_domain)

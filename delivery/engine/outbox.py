@@ -12,6 +12,7 @@ from itertools import count
 from typing import NamedTuple
 from uuid import UUID
 
+from delivery.engine.paper import Paper
 from delivery.engine.path import Path
 from delivery.queue.claim import Claim, StoredBody
 from delivery.smtp.target import TlsMode
@@ -57,6 +58,7 @@ class Job:
     path: Path
     provider_key: str
     why: dict[str, object]
+    paper: Paper | None = None  # begun early, where the keys were at hand
 
     @property
     def id(self) -> UUID:

@@ -37,7 +37,6 @@ class _Wanted:
     head: bytes
     body_hash: bytes
     answer: "asyncio.Future[bytes]"
-    asked_s: float
 
 
 class Signing:
@@ -58,16 +57,12 @@ class Signing:
     def begin(self, signers: Sequence[Signer], head: bytes, body_hash: bytes, first: bool = False) -> "asyncio.Future[bytes]":
         """The signature fields that go above this head, soon; `first`: before all that wait."""
         answer: asyncio.Future[bytes] = self._loop.create_future()
-        (self._first if first else self._waiting).append(_Wanted(signers, head, body_hash, answer, time.monotonic()))
+        (self._first if first else self._waiting).append(_Wanted(signers, head, body_hash, answer))
         if not self._scheduled:
             # Not before this tick is over: what others ask in it goes along.
             self._scheduled = True
             self._loop.call_soon(self._hand_over)
         return answer
-
-    def late_s(self, now_s: float) -> float:
-        """How long the next one has waited for the signer."""
-        return now_s - self._waiting[0].asked_s if self._waiting else 0.0
 
     def close(self) -> None:
         self._closed = True
@@ -124,7 +119,7 @@ class _SignerProcess(asyncio.Protocol):
         with theirs:
             # The signer needs no secret but the keys that it is sent; a terminal's Ctrl-C is the engine's to hear.
             self._process = subprocess.Popen(
-                [sys.executable, "-m", apart.__name__], stdin=theirs, env=_bare_environment(), cwd=ROOT, start_new_session=True
+                [sys.executable, "-m", apart.__name__], stdin=theirs.fileno(), env=_bare_environment(), cwd=ROOT, start_new_session=True
             )
         self.asked: deque[_Wanted] = deque()
         self._on_room, self._on_lost = on_room, on_lost

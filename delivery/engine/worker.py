@@ -241,7 +241,7 @@ class Worker:
     async def _send(self, job: Job) -> None:
         session, hands, path = self.session, self.hands, self.path
         assert session is not None
-        letter = self.letter = self.letter or Letter(hands, job, await hands.signers(job.claim.domain_id))
+        letter = self.letter = self.letter or await Letter.of(hands, job)
         envelope = await letter.sealed()
         announced = self._is_announced(letter)
         before = session.sent - announced
