@@ -163,7 +163,7 @@ def _group(process: psutil.Process, engines: set[int], above: dict[int, str]) ->
     if process.pid in engines:
         return "engines"
     inherited = above.get(process.ppid(), "")
-    if inherited in ("web", "postgres", SANDBOX):
+    if inherited in ("web", "postgres", "engines", SANDBOX):
         return inherited
     command = " ".join(process.cmdline())
     if "gunicorn" in command:
