@@ -1,7 +1,8 @@
 """Settings, by environment or `.env`; every name and default stands in docs/configuration.md."""
 
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import environ
 import structlog
@@ -63,6 +64,49 @@ RETURN_PATH_DAYS = env.int("RETURN_PATH_DAYS", default=30)  # how long after it 
 SANDBOX_URL = env("SANDBOX_URL", default="")  # the simulated internet's inbox; empty outside the sandbox
 MAX_MESSAGE_BYTES = env.int("MAX_MESSAGE_BYTES", default=25 * 1024 * 1024)
 MAX_REQUEST_BYTES = env.int("MAX_REQUEST_BYTES", default=64 * 1024 * 1024)
+
+# -- SMTP submission ----------------------------------------------------------------------------------------------
+def _door(name: str, value: str) -> str:
+    """ADDRESS:PORT, or nothing."""
+    host, _, port = value.rpartition(":")
+    if value and not (host and port.isdecimal() and int(port) < 65536):
+        raise environ.ImproperlyConfigured(f"{name} is ADDRESS:PORT, like 0.0.0.0:587; not '{value}'.")
+    return value
+
+
+def _networks(name: str, values: list[str]) -> list[IPv4Network | IPv6Network]:
+    try:
+        return [ip_network(each, strict=False) for each in values]
+    except ValueError as error:
+        raise environ.ImproperlyConfigured(f"{name} is a list of networks like 10.0.0.0/8: {error}.") from None
+
+
+def _trusted(entries: list[str]) -> list[tuple[IPv4Network | IPv6Network, str]]:
+    """NETWORK=TENANT, of loopback and private networks alone: nobody else's address proves anything."""
+    found = []
+    for entry in entries:
+        network, _, tenant = entry.partition("=")
+        try:
+            parsed = ip_network(network, strict=False)
+            if not (tenant and parsed.is_private):
+                raise ValueError(entry)
+        except ValueError:
+            raise environ.ImproperlyConfigured(f"SUBMISSION_TRUSTED is NETWORK=TENANT, with a loopback or private network; not '{entry}'.") from None
+        found.append((parsed, tenant))
+    return found
+
+
+SUBMISSION = _door("SUBMISSION", env("SUBMISSION", default=""))  # address:port where tenants' programs send mail in, with STARTTLS
+SUBMISSION_TLS = _door("SUBMISSION_TLS", env("SUBMISSION_TLS", default=""))  # the same with TLS from the first byte
+SUBMISSION_NAME = env("SUBMISSION_NAME", default=urlsplit(PUBLIC_URL).hostname or "localhost")  # what it calls itself
+SUBMISSION_CERTIFICATE = env("SUBMISSION_CERTIFICATE", default=env("TLS_CERTIFICATE", default=""))  # empty: one of its own
+SUBMISSION_CERTIFICATE_KEY = env("SUBMISSION_CERTIFICATE_KEY", default=env("TLS_CERTIFICATE_KEY", default=""))
+SUBMISSION_PROXIES = _networks("SUBMISSION_PROXIES", env.list("SUBMISSION_PROXIES", default=[]))  # who connects from there begins with a PROXY header
+SUBMISSION_SESSIONS = env.int("SUBMISSION_SESSIONS", default=1000)  # at once, in a process
+SUBMISSION_SESSIONS_PER_ADDRESS = env.int("SUBMISSION_SESSIONS_PER_ADDRESS", default=100)
+SUBMISSION_MEMORY_BYTES = env.int("SUBMISSION_MEMORY_BYTES", default=256 * 1024 * 1024)  # of messages in hand, in a process
+SUBMISSION_RELAY = _door("SUBMISSION_RELAY", env("SUBMISSION_RELAY", default=""))  # address:port for programs that cannot log in
+SUBMISSION_TRUSTED = _trusted(env.list("SUBMISSION_TRUSTED", default=[]))
 
 # -- this process -------------------------------------------------------------------------------------------------
 NODE = env("NODE", default="")  # the node that an agent or a delivery cluster belongs to

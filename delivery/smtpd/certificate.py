@@ -22,7 +22,6 @@ from cryptography.x509.oid import NameOID
 log = structlog.get_logger(__name__)
 
 RELOAD_S = 60.0
-OWN = "smtp-certificate.pem"
 _YEARS = datetime.timedelta(days=3650)
 
 
@@ -67,11 +66,11 @@ def _stamp(certificate: Path, key: Path) -> tuple[int, int]:
 
 def own_certificate(data: Path, names: tuple[str, ...]) -> Path:
     """The file with key and certificate, made once for these names; another process may make it at the same time."""
-    file = data / OWN
+    file = data / f"smtp-{names[0]}.pem"
     if file.exists() and _names_in(file) >= set(names):
         return file
     key = ec.generate_private_key(ec.SECP256R1())
-    beside = data / f"{OWN}.{os.getpid()}"
+    beside = data / f"{file.name}.{os.getpid()}"
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as out:
         out.write(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))

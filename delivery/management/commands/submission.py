@@ -1,0 +1,14 @@
+"""`manage.py submission`: takes tenants' mail over SMTP (delivery/smtpd)."""
+
+from django.core.management.base import BaseCommand
+
+
+class Command(BaseCommand):
+    help = "Listens at SUBMISSION, SUBMISSION_TLS and SUBMISSION_RELAY for the mail of tenants' programs."
+    requires_system_checks = ()
+
+    def handle(self, *args: object, **options: object) -> None:
+        from delivery.smtpd.listener import run
+        from delivery.smtpd.serve import serve
+
+        run(serve)

@@ -1,0 +1,74 @@
+"""Serve: the process that takes tenants' mail over SMTP: its settings, its listener, its end.
+
+On SIGTERM nobody new is let in, who is in a message may finish it, what was handed over is stored and answered; then it ends.
+"""
+
+import asyncio
+import sys
+from ipaddress import ip_address
+from pathlib import Path
+
+import structlog
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
+
+from delivery.smtpd.certificate import tls_of
+from delivery.smtpd.gate import Gate
+from delivery.smtpd.limits import Limits
+from delivery.smtpd.listener import Door, Listener
+from delivery.smtpd.service import Service
+from delivery.smtpd.submission import Relay, Submission, Trust
+from delivery.submit.group import Group
+
+log = structlog.get_logger(__name__)
+
+CONNECT_S = 5  # to the database: a client is told to come back, not kept waiting
+SWITCH_S = 0.0005  # threads prepare and store beside the event loop, which should not stand behind one for Python's 5 ms
+
+
+def limits() -> Limits:
+    return Limits(
+        message_bytes=settings.MAX_MESSAGE_BYTES,
+        sessions=settings.SUBMISSION_SESSIONS,
+        sessions_per_address=settings.SUBMISSION_SESSIONS_PER_ADDRESS,
+        bodies_bytes=settings.SUBMISSION_MEMORY_BYTES,
+    )
+
+
+def doors(submission: Service, relay: Service) -> list[Door]:
+    """Where to listen, by settings."""
+    proxies = settings.SUBMISSION_PROXIES
+    asked = ((settings.SUBMISSION, False), (settings.SUBMISSION_TLS, True))
+    found = [Door(*_place(place), submission, implicit_tls, proxies) for place, implicit_tls in asked if place]
+    if settings.SUBMISSION_RELAY:
+        host, port = _place(settings.SUBMISSION_RELAY)
+        if not ip_address(host).is_private:
+            raise ImproperlyConfigured(f"SUBMISSION_RELAY listens on a loopback or private address; {host} is none.")
+        found.append(Door(host, port, relay))
+    if not found:
+        raise ImproperlyConfigured("Nobody is to be listened to: set SUBMISSION, SUBMISSION_TLS or SUBMISSION_RELAY.")
+    return found
+
+
+def _place(place: str) -> tuple[str, int]:
+    host, _, port = place.rpartition(":")
+    return ("127.0.0.1" if host == "localhost" else host.strip("[]")), int(port)
+
+
+async def serve(ending: asyncio.Event) -> None:
+    sys.setswitchinterval(SWITCH_S)
+    connections.settings["default"]["OPTIONS"].setdefault("connect_timeout", CONNECT_S)
+    name, group = settings.SUBMISSION_NAME, Group()
+    submission, relay = Submission(group, name), Relay(group, name, [Trust(*each) for each in settings.SUBMISSION_TRUSTED])
+    names = tuple(dict.fromkeys((name, "localhost", "127.0.0.1")))
+    tls = tls_of(settings.SUBMISSION_CERTIFICATE, settings.SUBMISSION_CERTIFICATE_KEY, Path(settings.DATA_DIR), names)
+    listener = Listener(doors(submission, relay), Gate(limits()), name, tls)
+    await listener.start()
+    log.info("submission_started", ports=listener.ports)
+    await ending.wait()
+    await listener.stop()
+    await asyncio.to_thread(group.close)
+    submission.close()
+    relay.close()
+    log.info("submission_ended")
