@@ -26,6 +26,7 @@ from delivery.sign.keyring import sign_message
 AHEAD = 32  # at the signer at once: 10 ms of RSA
 MANY_KEYS = 10_000  # a signer that knows so many is replaced by one that knows none
 NEW_AFTER_S = 1.0  # between two signers
+PATIENCE_S = 5.0  # a signer that answers nothing for so long is replaced
 
 ROOT = Path(__file__).parents[2]
 log = structlog.get_logger(__name__)
@@ -49,6 +50,7 @@ class Signing:
         self._signer: _SignerProcess | None = None
         self._began_s = float("-inf")
         self._scheduled = self._closed = False
+        self._watching: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
         """Have a signer before the first one asks: it takes a tenth of a second."""
@@ -66,6 +68,8 @@ class Signing:
 
     def close(self) -> None:
         self._closed = True
+        if self._watching:
+            self._watching.cancel()
         if self._signer:
             self._signer.close()
 
@@ -79,12 +83,24 @@ class Signing:
         batch += [self._waiting.popleft() for _ in range(min(room - len(batch), len(self._waiting)))]
         if signer:
             signer.ask(batch)
+            self._watch()
             return
         for one in batch:  # no signer can be had: one a tick, so that the loop goes on
             _answer(one, _signed_here(one))
         if self._first or self._waiting:
             self._scheduled = True
             self._loop.call_soon(self._hand_over)
+
+    def _watch(self) -> None:
+        if not self._watching and self._signer and self._signer.asked:
+            self._watching = self._loop.call_later(PATIENCE_S / 5, self._look)
+
+    def _look(self) -> None:
+        self._watching = None
+        if self._signer and self._signer.silent_s(time.monotonic()) > PATIENCE_S:
+            log.error("signer_silent", asked=len(self._signer.asked))
+            self._signer.end()
+        self._watch()
 
     def _begun(self) -> "_SignerProcess | None":
         if self._signer and self._signer.knows > MANY_KEYS and not self._signer.asked:
@@ -128,6 +144,7 @@ class _SignerProcess(asyncio.Protocol):
         self._frames = apart.Frames()
         self._transport: asyncio.Transport | None = None
         self._early: list[bytes] = []
+        self._heard_s = time.monotonic()  # or since when there was something to be heard
         self._connecting = loop.create_task(loop.connect_accepted_socket(lambda: self, ours))
         self._connecting.add_done_callback(self._connected)
 
@@ -137,6 +154,8 @@ class _SignerProcess(asyncio.Protocol):
 
     def ask(self, batch: Sequence[_Wanted]) -> None:
         at_s = int(time.time())
+        if not self.asked:
+            self._heard_s = time.monotonic()
         frames: list[bytes] = []
         for one in batch:
             numbers = [self._number(signer, frames) for signer in one.signers]
@@ -146,6 +165,14 @@ class _SignerProcess(asyncio.Protocol):
             self._transport.write(b"".join(frames))
         else:
             self._early += frames
+
+    def silent_s(self, now_s: float) -> float:
+        """How long an answer has been missing."""
+        return now_s - self._heard_s if self.asked else 0.0
+
+    def end(self) -> None:
+        """What it was asked is asked again of another."""
+        self._process.kill()
 
     def close(self) -> None:
         self._connecting.cancel()
@@ -174,6 +201,7 @@ class _SignerProcess(asyncio.Protocol):
         self._early.clear()
 
     def data_received(self, data: bytes) -> None:
+        self._heard_s = time.monotonic()
         for frame in self._frames.feed(data):
             _answer(self.asked.popleft(), apart.answer_of(frame))
         self._on_room()

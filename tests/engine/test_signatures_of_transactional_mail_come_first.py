@@ -92,6 +92,18 @@ async def test_a_signer_that_is_killed_is_replaced_and_every_message_is_signed_o
     assert second.pid != first.pid
 
 
+async def test_a_signer_that_hangs_is_replaced(signing: Signing, keys: dict[str, tuple[Signer, bytes]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("delivery.engine.signing.PATIENCE_S", 0.5)
+    signers = (keys[RSA][0],)
+    await signing.begin(signers, HEAD % 0, body_hash(BODY))
+    (first,) = _signers()
+    first.suspend()
+    asked = [signing.begin(signers, HEAD % number, body_hash(BODY)) for number in range(2 * AHEAD)]
+    fields = await asyncio.wait_for(asyncio.gather(*asked), 20)
+    assert all(field.startswith(b"DKIM-Signature:") for field in fields)
+    assert not first.is_running()
+
+
 def test_what_cannot_be_signed_is_said_and_spoils_nothing_else(keys: dict[str, tuple[Signer, bytes]]) -> None:
     ours, theirs = socket.socketpair()
     serving = threading.Thread(target=apart.serve, args=(theirs,))
