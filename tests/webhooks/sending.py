@@ -14,6 +14,7 @@ from delivery.webhooks.sender import Sender
 from mailplatform.shell.addresses import AddressPolicy
 from mailplatform.shell.outgoing import Outgoing, context_with
 
+SANDBOX = AddressPolicy("sandbox")
 Addresses = Callable[[str], Awaitable[Iterable[str]]]
 
 
@@ -27,7 +28,7 @@ async def nobody(host: str) -> tuple[str, ...]:
 
 
 @contextmanager
-def sending(addresses: Addresses = nobody, ca_file: str = "", policy: AddressPolicy = AddressPolicy("sandbox"), keep_days: int = 7) -> Iterator[Sender]:
+def sending(addresses: Addresses = nobody, ca_file: str = "", policy: AddressPolicy = SANDBOX, keep_days: int = 7) -> Iterator[Sender]:
     """Runs until the block ends."""
     running: dict[str, Any] = {}
     ready = threading.Event()
