@@ -9,6 +9,8 @@ from psycopg import Connection
 from mailplatform.shell.clock import now
 from mailplatform.shell.ids import lowest_id_at
 
+PERIODIC = {"resume_imports": 1}
+
 
 def run_engine(node: str, slot: int) -> str:
     """A delivery cluster's one kind of task. It is acknowledged at its start: its slot's row, not the task, says that it runs."""
@@ -38,6 +40,20 @@ def maintain() -> str:
         forget_old_tls(plain)
     given_back = f"{expired} expired unclaimed, {swept} claims of lost engines given back"
     return f"{given_back}; {forgotten} idempotency keys and {buckets} allowance buckets and scoped limits forgotten"
+
+
+def import_suppressions(import_id: int) -> str:
+    """A slice of one import; it asks for the next one itself."""
+    from delivery.suppressions.job import run
+
+    return run(import_id)
+
+
+def resume_imports() -> str:
+    """Go on with imports that a killed worker left, forget what nobody confirmed."""
+    from delivery.suppressions.job import resume
+
+    return resume()
 
 
 def _acknowledge(node: str, slot: int) -> None:

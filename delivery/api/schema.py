@@ -213,6 +213,39 @@ class SuppressionPage(serializers.Serializer[Any]):
     next_cursor = serializers.CharField(allow_null=True)
 
 
+class RefusedLine(serializers.Serializer[Any]):
+    line = serializers.IntegerField()
+    problem = serializers.CharField()
+    text = serializers.CharField(allow_blank=True)
+
+
+class ImportAnswer(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    state = serializers.CharField(help_text="preview (uploaded in the console), queued, running, done, failed, cancelled.")
+    format = serializers.CharField(help_text="ours, sendgrid_bounces, ses, postmark, mailgun_bounces, plain …")
+    recognised_as = serializers.CharField(help_text="The same in words.")
+    encoding = serializers.CharField(help_text="utf-8, utf-16-le, utf-16-be; latin-1: some lines were no UTF-8.")
+    columns = serializers.ListField(child=serializers.CharField())
+    reason = serializers.CharField(help_text="Of rows that say none.")
+    stream = serializers.CharField(allow_null=True)
+    file_name = serializers.CharField(allow_blank=True)
+    size_bytes = serializers.IntegerField()
+    lines = serializers.IntegerField()
+    lines_done = serializers.IntegerField()
+    added = serializers.IntegerField()
+    already_there = serializers.IntegerField()
+    refused = serializers.IntegerField()
+    refused_lines = RefusedLine(many=True, help_text="The first 100.")
+    problem = serializers.CharField(allow_blank=True, help_text="Why it failed.")
+    created_at = serializers.DateTimeField()
+    finished_at = serializers.DateTimeField(allow_null=True)
+
+
+class ImportPage(serializers.Serializer[Any]):
+    data = ImportAnswer(many=True)  # type: ignore[assignment]
+    next_cursor = serializers.CharField(allow_null=True)
+
+
 class FieldProblem(serializers.Serializer[Any]):
     field = serializers.CharField(allow_blank=True, help_text="messages[3].to[0], headers.X-Foo, Idempotency-Key …")
     problem = serializers.CharField()
@@ -288,6 +321,10 @@ def _problems(*statuses: int) -> dict[Any, Any]:
     return {(status, PROBLEM_TYPE): OpenApiResponse(ProblemAnswer, _MEANING[status]) for status in statuses}
 
 
+def _conflict(meaning: str) -> dict[Any, Any]:
+    return {(409, PROBLEM_TYPE): OpenApiResponse(ProblemAnswer, meaning)}
+
+
 def _query(name: str, description: str, kind: Any = OpenApiTypes.STR, **more: Any) -> OpenApiParameter:
     return OpenApiParameter(name, kind, OpenApiParameter.QUERY, description=description, **more)
 
@@ -298,6 +335,7 @@ _PAGING = [
 ]
 _ALWAYS = (401, 403, 503)
 _BODY = (400, 411, 413, 415, 422)
+problems, query, PAGING, ALWAYS, BODY = _problems, _query, _PAGING, _ALWAYS, _BODY  # for addresses that are described in a module of their own
 
 SEND: Any = extend_schema(
     operation_id="send_message",
@@ -348,11 +386,19 @@ CANCEL: Any = extend_schema(
     request=None,
     responses={200: Cancelled, **_problems(404, 411, 413, 415, *_ALWAYS)},
 )
+_REASONS = list(Suppression.Reason.values)
+_SUPPRESSION_FILTERS = [
+    _query("address", "Only this address."),
+    _query("contains", "Addresses that hold this; looked for row by row, for at most 5 seconds."),
+    _query("reason", "Only of this reason.", enum=_REASONS),
+    _query("stream", "Only of this stream's own."),
+    _query("since", "Suppressed at or after this time.", OpenApiTypes.DATETIME),
+]
 SUPPRESSIONS: Any = extend_schema(
     operation_id="list_suppressions",
     summary="List addresses that are not mailed, the latest first",
     tags=["suppressions"],
-    parameters=[*_PAGING, _query("address", "Only this address.")],
+    parameters=[*_PAGING, *_SUPPRESSION_FILTERS],
     responses={200: SuppressionPage, **_problems(400, *_ALWAYS)},
 )
 SUPPRESS: Any = extend_schema(
@@ -366,6 +412,51 @@ SUPPRESS: Any = extend_schema(
 UNSUPPRESS: Any = extend_schema(
     operation_id="remove_suppression",
     summary="Mail an address again",
+    description="Who complained is mailed again only with ?confirm=complaint; without it: 409.",
     tags=["suppressions"],
-    responses={204: None, **_problems(404, *_ALWAYS)},
+    parameters=[_query("confirm", "The word complaint, for an address that complained.")],
+    responses={204: None, **_problems(400, 404, *_ALWAYS), **_conflict("A complaint, and not confirmed.")},
+)
+EXPORT_SUPPRESSIONS: Any = extend_schema(
+    operation_id="export_suppressions",
+    summary="All suppressions as CSV",
+    description="UTF-8, oldest first: address, reason, stream, detail, created_at. What a spreadsheet would take for a formula begins with an apostrophe; "
+    "an import takes it off again.",
+    tags=["suppressions"],
+    parameters=_SUPPRESSION_FILTERS,
+    responses={(200, "text/csv"): OpenApiTypes.STR, **_problems(400, *_ALWAYS)},
+)
+IMPORTS: Any = extend_schema(
+    operation_id="list_suppression_imports",
+    summary="List imports, the latest first",
+    tags=["suppressions"],
+    parameters=_PAGING,
+    responses={200: ImportPage, **_problems(400, *_ALWAYS)},
+)
+IMPORT: Any = extend_schema(
+    operation_id="import_suppressions",
+    summary="Import a file of suppressions",
+    description="The file is the body: at most 100 MB and a million addresses, as CSV (comma, semicolon, tab), JSON lines, or a JSON document. Exports of this "
+    "platform, SendGrid, Amazon SES, Postmark and Mailgun are recognised by their columns. 202 once the file is stored; one import at a time, else 409.",
+    tags=["suppressions"],
+    request={"text/csv": {"type": "string"}, "application/x-ndjson": {"type": "string"}},
+    parameters=[
+        _query("reason", "Of rows that say none; without it what the file is known to mean, else manual.", enum=_REASONS),
+        _query("stream", "Unsubscribes and manual rows that name no stream are for this one alone; without it for all mail."),
+        _query("file_name", "For people to recognise it."),
+    ],
+    responses={202: ImportAnswer, **_problems(400, 411, 413, 415, 422, *_ALWAYS), **_conflict("Another import of this tenant is under way.")},
+)
+READ_IMPORT: Any = extend_schema(
+    operation_id="read_suppression_import",
+    summary="How far an import is, and what came of it",
+    tags=["suppressions"],
+    responses={200: ImportAnswer, **_problems(404, *_ALWAYS)},
+)
+CANCEL_IMPORT: Any = extend_schema(
+    operation_id="cancel_suppression_import",
+    summary="Take in no more of a file",
+    description="What was taken in stays. Again, or when it is over: 200 and how it ended.",
+    tags=["suppressions"],
+    responses={200: ImportAnswer, **_problems(404, *_ALWAYS)},
 )

@@ -1,7 +1,10 @@
-"""Suppressions: addresses that the tenant must not mail. GET and POST /suppressions, DELETE /suppressions/{id}."""
+"""Suppressions: addresses that the tenant must not mail. GET and POST /suppressions, DELETE /suppressions/{id}, GET /suppressions/export."""
 
+from datetime import datetime
 from typing import Any
 
+from django.db import OperationalError, transaction
+from django.http import HttpResponseBase, StreamingHttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -10,16 +13,19 @@ from delivery.api.paging import cursor_of, limit_of, page, read_cursor, refuse_u
 from delivery.models import Suppression
 from delivery.submit.addresses import parse_address
 from delivery.submit.wrong import Wrong
+from delivery.suppressions.export import csv_of
+from delivery.suppressions.lists import HIGHEST_ID, Filter, NotConfirmed, bounded, remove, removed_sentence
+from mailplatform.shell.audit import record
 from mailplatform.shell.clock import now
 from mailplatform.shell.problems import Problem
-from mailplatform.shell.rest import invalid, of_status
-from mailplatform.tenants.access import TenantView
+from mailplatform.shell.rest import ApiProblem, JsonRenderer, invalid, of_status, unavailable
+from mailplatform.tenants.access import TenantView, client_address
 from mailplatform.tenants.keys import Scope
 from pools.models import Stream
 
 FIELDS = ("address", "reason", "stream", "detail")
+FILTERS = ("address", "contains", "reason", "stream", "since")
 MAX_DETAIL = 500
-HIGHEST_ID = 2**63 - 1
 
 
 def answer(row: Suppression) -> dict[str, Any]:
@@ -41,21 +47,26 @@ class Suppressions(TenantView):
     @schema.SUPPRESSIONS
     def get(self, request: Request) -> Response:
         params = request.query_params.dict()
-        refuse_unknown(params, ("limit", "cursor", "address"))
+        refuse_unknown(params, ("limit", "cursor", *FILTERS))
         refuse_unstorable(params)
         limit, raw = limit_of(params), read_cursor(params, 8)
-        rows = Suppression.objects.select_related("stream").filter(tenant_id=self.tenant_id).order_by("-id")
+        rows = _filter(self.tenant_id, params).rows()
         if raw:
             rows = rows.filter(id__lt=min(int.from_bytes(raw, "big"), HIGHEST_ID))
-        if address := params.get("address"):
-            rows = rows.filter(address=address.lower())
-        found = [answer(row) for row in rows[: limit + 1]]
+        try:
+            with transaction.atomic():
+                bounded()
+                found = [answer(row) for row in rows[: limit + 1]]
+        except OperationalError as no:
+            if "statement timeout" not in str(no):
+                raise
+            raise unavailable("Looking through the list took too long; ask for a whole address, or with since.") from None
         return Response(page(found, limit, cursor_of(found[min(limit, len(found)) - 1]["id"]) if found else ""))
 
     @schema.SUPPRESS
     def post(self, request: Request) -> Response:
         wanted = _read(self.json)
-        stream = _stream(self.tenant_id, wanted.pop("stream"))
+        stream = stream_named(self.tenant_id, wanted.pop("stream"))
         row, is_new = Suppression.objects.get_or_create(
             tenant_id=self.tenant_id, address=wanted.pop("address"), stream=stream, defaults={**wanted, "created_at": now()}
         )
@@ -63,16 +74,77 @@ class Suppressions(TenantView):
 
 
 class OneSuppression(TenantView):
-    """DELETE: the address may be mailed again."""
+    """DELETE: the address may be mailed again. A complaint's needs ?confirm=complaint."""
 
     scope = Scope.SUPPRESSIONS
 
     @schema.UNSUPPRESS
     def delete(self, request: Request, suppression_id: int) -> Response:
-        deleted, _ = Suppression.objects.filter(tenant_id=self.tenant_id, pk=min(suppression_id, HIGHEST_ID)).delete()
-        if not deleted:
-            raise of_status(404, "This tenant has no suppression with this id.")
+        params = request.query_params.dict()
+        refuse_unknown(params, ("confirm",))
+        try:
+            with transaction.atomic():
+                row = remove(self.tenant_id, suppression_id, params.get("confirm", ""))
+                if row is None:
+                    raise of_status(404, "This tenant has no suppression with this id.")
+                by = f"key {self.key.prefix}"
+                record(by, "suppression removed", f"suppression {row.address}", removed_sentence(row), address=client_address(request._request) or None)
+        except NotConfirmed:
+            raise complaint_not_confirmed() from None
         return Response(status=204)
+
+
+class CsvRenderer(JsonRenderer):
+    """So that `Accept: text/csv` is welcome; the view streams by itself."""
+
+    media_type = "text/csv"
+    format = "csv"
+
+
+class Export(TenantView):
+    """GET: all of them as CSV, streamed; the filters are the list's."""
+
+    scope = Scope.SUPPRESSIONS
+    renderer_classes = (CsvRenderer, JsonRenderer)
+
+    @schema.EXPORT_SUPPRESSIONS
+    def get(self, request: Request) -> HttpResponseBase:
+        params = request.query_params.dict()
+        refuse_unknown(params, FILTERS)
+        refuse_unstorable(params)
+        return as_download(_filter(self.tenant_id, params))
+
+
+def as_download(asked: Filter) -> HttpResponseBase:
+    response = StreamingHttpResponse(csv_of(asked), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="suppressions-{now():%Y-%m-%d}.csv"'
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def complaint_not_confirmed() -> ApiProblem:
+    detail = (
+        "This recipient complained about your mail as spam. Mailing them again brings the next complaint and harms everybody's delivery; "
+        "if they asked for it themselves, say so with ?confirm=complaint."
+    )
+    return ApiProblem(409, "complaint-not-confirmed", "A complaint is removed only when that is confirmed.", detail, [Problem("confirm", detail)])
+
+
+def _filter(tenant_id: int, params: dict[str, str]) -> Filter:
+    problems = []
+    if (reason := params.get("reason", "")) and reason not in Suppression.Reason.values:
+        problems.append(Problem("reason", f"It is one of {', '.join(Suppression.Reason.values)}."))
+    since = None
+    if said := params.get("since"):
+        try:
+            since = datetime.fromisoformat(said.replace(" ", "+"))  # an unescaped + of a query is a space
+        except ValueError:
+            since = None
+        if since is None or since.tzinfo is None:
+            problems.append(Problem("since", "It is a time with a zone, like 2026-01-31T09:00:00Z."))
+    if problems:
+        raise invalid(problems, status=400)
+    return Filter(tenant_id, reason, params.get("stream", ""), params.get("address", ""), params.get("contains", ""), since)
 
 
 def _read(data: object) -> dict[str, Any]:
@@ -99,7 +171,7 @@ def _read(data: object) -> dict[str, Any]:
     return {"address": address, "reason": reason, "detail": detail, "stream": stream}
 
 
-def _stream(tenant_id: int, name: str | None) -> Stream | None:
+def stream_named(tenant_id: int, name: str | None) -> Stream | None:
     if name is None:
         return None
     stream = Stream.objects.filter(tenant_id=tenant_id, name=name).first()

@@ -128,16 +128,16 @@ def _unstorable(value: Any) -> Iterator[Problem]:
             stack.extend((f"{path}[{number}]", inner) for number, inner in enumerate(item))
 
 
-def too_large() -> ApiProblem:
-    detail = f"A request has at most {settings.MAX_REQUEST_BYTES // (1024 * 1024)} MB."
+def too_large(most_bytes: int | None = None) -> ApiProblem:
+    detail = f"A request has at most {(most_bytes or settings.MAX_REQUEST_BYTES) // (1024 * 1024)} MB."
     return ApiProblem(413, "too-large", "The request is too large.", detail, [Problem("body", detail)])
 
 
-def check_framing(request: HttpRequest) -> None:
+def check_framing(request: HttpRequest, most_bytes: int | None = None) -> None:
     """Refuse, unread, bodies that are too long, compressed, or of a length that nobody told."""
     length = request.META.get("CONTENT_LENGTH") or ""
-    if length.isdigit() and int(length) > settings.MAX_REQUEST_BYTES:
-        raise too_large()
+    if length.isdigit() and int(length) > (most_bytes or settings.MAX_REQUEST_BYTES):
+        raise too_large(most_bytes)
     if not length and "HTTP_TRANSFER_ENCODING" in request.META:
         detail = "Send the body with a Content-Length; chunked requests are not read."
         raise ApiProblem(411, "length-required", "The request needs a Content-Length.", detail, [Problem("Content-Length", detail)])

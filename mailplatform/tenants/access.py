@@ -60,13 +60,14 @@ class HasScope(BasePermission):
 
 
 class TenantView(APIView):
-    """A view of the tenant's API. `scope` is what its key needs; `scopes` overrides it by method."""
+    """A view of the tenant's API. `scope` is what its key needs; `scopes` overrides it by method; `most_bytes`: of a body that it reads by itself."""
 
     authentication_classes = (BearerKey,)
     permission_classes = (HasScope,)
     content_negotiation_class = PlainNegotiation
     scope: ClassVar[str]
     scopes: ClassVar[dict[str, str]] = {}
+    most_bytes: ClassVar[int | None] = None
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
@@ -79,7 +80,7 @@ class TenantView(APIView):
         return self.scopes.get(method, self.scope)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        check_framing(request._request)
+        check_framing(request._request, self.most_bytes)
         if request.method not in {name.upper() for name in self.http_method_names if hasattr(self, name)}:
             self.http_method_not_allowed(request, *args, **kwargs)  # before the scope, which such a method has none of
         super().initial(request, *args, **kwargs)

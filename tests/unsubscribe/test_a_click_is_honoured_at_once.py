@@ -105,7 +105,7 @@ def test_a_post_that_does_not_say_one_click_does_nothing(client: Client, acme: S
 
 
 def test_forged_and_forgotten_links_get_the_same_answer(client: Client, acme: Sender) -> None:
-    delivery, link = send(client, acme)
+    _, link = send(client, acme)
     forged = link[:-1] + ("0" if link[-1] != "0" else "1")
     forgotten = "/u/" + token_for("0193a5f2-7c1e-7b42-9d1a-5e8f2c000100")
     answers = [client.post(path, ONE_CLICK) for path in (forged, forgotten, "/u/x", "/u/" + "0" * 52)]
