@@ -43,12 +43,20 @@ def doors(submission: Service, relay: Service) -> list[Door]:
     found = [Door(*_place(place), submission, implicit_tls, proxies) for place, implicit_tls in asked if place]
     if settings.SUBMISSION_RELAY:
         host, port = _place(settings.SUBMISSION_RELAY)
-        if not ip_address(host).is_private:
+        if not ip_address(host).is_private or ip_address(host).is_unspecified:
             raise ImproperlyConfigured(f"SUBMISSION_RELAY listens on a loopback or private address; {host} is none.")
         found.append(Door(host, port, relay))
     if not found:
         raise ImproperlyConfigured("Nobody is to be listened to: set SUBMISSION, SUBMISSION_TLS or SUBMISSION_RELAY.")
     return found
+
+
+def spoken(name: str) -> str:
+    """A name as SMTP says it: an address in brackets (RFC 5321 §4.1.3)."""
+    try:
+        return f"[IPv6:{name}]" if ip_address(name).version == 6 else f"[{name}]"
+    except ValueError:
+        return name
 
 
 def _place(place: str) -> tuple[str, int]:
@@ -60,10 +68,10 @@ async def serve(ending: asyncio.Event) -> None:
     sys.setswitchinterval(SWITCH_S)
     connections.settings["default"]["OPTIONS"].setdefault("connect_timeout", CONNECT_S)
     name, group = settings.SUBMISSION_NAME, Group()
-    submission, relay = Submission(group, name), Relay(group, name, [Trust(*each) for each in settings.SUBMISSION_TRUSTED])
+    submission, relay = Submission(group, spoken(name)), Relay(group, spoken(name), [Trust(*each) for each in settings.SUBMISSION_TRUSTED])
     names = tuple(dict.fromkeys((name, "localhost", "127.0.0.1")))
     tls = tls_of(settings.SUBMISSION_CERTIFICATE, settings.SUBMISSION_CERTIFICATE_KEY, Path(settings.DATA_DIR), names)
-    listener = Listener(doors(submission, relay), Gate(limits()), name, tls)
+    listener = Listener(doors(submission, relay), Gate(limits()), spoken(name), tls)
     await listener.start()
     log.info("submission_started", ports=listener.ports)
     await ending.wait()

@@ -6,6 +6,7 @@ it had come after it (RFC 3207 §4.2); what the service was given and did not an
 """
 
 import asyncio
+import logging
 import re
 import ssl
 from asyncio import sslproto
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from delivery.smtpd.listener import Door, Listener
 
 log = structlog.get_logger(__name__)
+logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd's: a line for everything that anybody says
 
 MAX_COMMAND = 2_048  # octets; RFC 5321 §4.5.3.1.4 asks for 512, SMTPUTF8 and parameters need more
 MAX_AUTH = 12_288  # RFC 4954 §4
