@@ -71,7 +71,9 @@ class Installation:
         write_private(self.data / "environment.env", lines(kept))
 
 
-def environment(options: Options, installation: Installation, database_url: str, ports: Ports | None) -> dict[str, str]:
+def environment(
+    options: Options, installation: Installation, database_url: str, ports: Ports | None, places: dict[str, str] | None = None
+) -> dict[str, str]:
     """What all processes are told, by setting name; everything that is set outside goes first, but for what this start decides."""
     decided = {
         "DATA_DIR": str(installation.data),
@@ -79,7 +81,7 @@ def environment(options: Options, installation: Installation, database_url: str,
         "MAIL_MODE": options.mode,
         **installation.secrets(),
     }
-    proposed = {"PUBLIC_URL": options.public_url, "ALLOWED_HOSTS": ",".join(allowed_hosts(options))}
+    proposed = {"PUBLIC_URL": options.public_url, "ALLOWED_HOSTS": ",".join(allowed_hosts(options)), **(places or {})}
     if ports:
         decided |= {
             "RESOLVER": f"127.0.0.1:{ports.dns}",

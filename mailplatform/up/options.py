@@ -25,6 +25,8 @@ class Options:
     certificate: str = ""
     certificate_key: str = ""
     behind_proxy: bool = False
+    submission_port: int | None = None  # None: what suits the mode
+    submission_tls_port: int | None = None
 
     @property
     def mode(self) -> str:
@@ -66,6 +68,11 @@ def read(arguments: list[str]) -> Options:
         "A data folder is live or sandbox for ever. Beyond this machine it answers HTTPS only: set TLS_CERTIFICATE and "
         "TLS_CERTIFICATE_KEY (PEM files), or BEHIND_PROXY=1 with a proxy that ends TLS on this machine",
     )
+    for option, what in (("--submission-port", "with STARTTLS"), ("--submission-tls-port", "with TLS from the first byte")):
+        usual = "587" if option == "--submission-port" else "465"
+        parser.add_argument(
+            option, type=int, metavar="N", help=f"where tenants' programs send mail in over SMTP, {what} (default: {usual}; sandbox: a free one; 0: nowhere)"
+        )
     given = parser.parse_args(arguments)
     return check(
         Options(
@@ -74,6 +81,8 @@ def read(arguments: list[str]) -> Options:
             data=given.data.absolute(),
             demo_traffic=not given.no_demo and not given.live,
             live=given.live,
+            submission_port=given.submission_port,
+            submission_tls_port=given.submission_tls_port,
             certificate=os.environ.get("TLS_CERTIFICATE", ""),
             certificate_key=os.environ.get("TLS_CERTIFICATE_KEY", ""),
             behind_proxy=os.environ.get("BEHIND_PROXY", "").lower() in ("1", "true", "yes", "on"),
@@ -89,6 +98,9 @@ def data_folder() -> Path:
 def check(options: Options) -> Options:
     if not 1 <= options.port <= 65535:
         raise Refused(f"There is no port {options.port}: choose one from 1 to 65535.")
+    for port in (options.submission_port, options.submission_tls_port):
+        if port is not None and not 0 <= port <= 65535:
+            raise Refused(f"There is no port {port}: choose one from 1 to 65535, or 0 for none.")
     if options.host != "localhost":
         _address(options.host)
     if bool(options.certificate) != bool(options.certificate_key):

@@ -9,8 +9,10 @@ _LIVE = """\
 This installation is LIVE: it looks real names up and sends to real mail servers on port 25. Mail that you submit reaches people."""
 
 
-def panel(options: Options, url: str, demo_file: Path, sandbox_url: str, seconds: float) -> str:
+def panel(options: Options, url: str, demo_file: Path, sandbox_url: str, seconds: float, smtp: str = "") -> str:
     rows = [f"Mailplatform is up after {seconds:.1f} s", "", f"Console   {url}/"]
+    if smtp and options.live:
+        rows.append(f"SMTP      {smtp}   (STARTTLS; an API key is the password)")
     if options.live:
         return _framed([*rows, "", *_LIVE.splitlines(), "", "Ctrl-C stops everything and keeps the data. README.md goes on from here."])
     demo = json.loads(demo_file.read_text())
@@ -24,7 +26,8 @@ def panel(options: Options, url: str, demo_file: Path, sandbox_url: str, seconds
         "Send a first message: paste this",
     ]
     ending = ["Ctrl-C stops everything and keeps the data. README.md goes on from here."]
-    return _framed(rows) + "\n" + curl(url, demo["tenant"]) + "\n\n" + "\n".join(ending)
+    over_smtp = f"\n\nThe same over SMTP:\n{swaks(smtp, demo['tenant'])}" if smtp else ""
+    return _framed(rows) + "\n" + curl(url, demo["tenant"]) + over_smtp + "\n\n" + "\n".join(ending)
 
 
 def curl(url: str, tenant: dict[str, str]) -> str:
@@ -39,6 +42,14 @@ def curl(url: str, tenant: dict[str, str]) -> str:
         f"  curl -sS {url}/api/v1/messages \\\n"
         f"    -H 'Authorization: Bearer {tenant['api_key']}' -H 'Content-Type: application/json' \\\n"
         f"    -d '{json.dumps(message)}'"
+    )
+
+
+def swaks(smtp: str, tenant: dict[str, str]) -> str:
+    """For swaks, Debian's SMTP client for the command line."""
+    return (
+        f"  swaks --server {smtp} --tls --auth PLAIN --auth-user {tenant['name']} --auth-password {tenant['api_key']} \\\n"
+        f"    --from hello@{tenant['domain']} --to you@gmail.com"
     )
 
 

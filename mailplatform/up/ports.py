@@ -12,31 +12,33 @@ from pathlib import Path
 
 import psutil
 
-from mailplatform.up.options import Refused
+from mailplatform.up.options import Options, Refused
 
-_FIRST_CHOICE = {"dns": 5300, "smtp": 2525, "inbox": 8025, "https": 8443}
+_FIRST_CHOICE = {"dns": 5300, "smtp": 2525, "inbox": 8025, "https": 8443, "submission": 2587, "submission_tls": 2465}
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The sandbox's: its DNS server, all of its mail servers, its inbox, its MTA-STS policies."""
+    """The sandbox's: its DNS server, all of its mail servers, its inbox, its MTA-STS policies; and where tenants' programs send mail in."""
 
     dns: int
     smtp: int
     inbox: int
     https: int
+    submission: int = 0
+    submission_tls: int = 0
 
 
-def claim_web_port(host: str, port: int) -> None:
-    """Refuse in one sentence where the web server could not listen."""
+def claim_web_port(host: str, port: int, option: str = "--port") -> None:
+    """Refuse in one sentence where the web server (or whose option it is) could not listen."""
     try:
         _listen(host, port, socket.SOCK_STREAM)
     except PermissionError:
-        raise Refused(f"Port {port} is only for root: start bin/up with --port {port + 8000 if port < 57536 else 8000}.") from None
+        raise Refused(f"Port {port} is only for root: start bin/up with {option} {port + 8000 if port < 57536 else 8000}.") from None
     except OSError as error:
         if is_free(host, 0):
             other = _next_free(host, port + 1)
-            raise Refused(f"Port {port} on {host} is taken{_by_whom(port)}: start bin/up with --port {other}, or end what uses it.") from None
+            raise Refused(f"Port {port} on {host} is taken{_by_whom(port)}: start bin/up with {option} {other}, or end what uses it.") from None
         raise Refused(f"{host} is not an address of this machine ({error.strerror}): choose another --host.") from None
 
 
@@ -54,6 +56,23 @@ def sandbox_ports(data: Path) -> Ports:
     ports = Ports(**chosen)
     file.write_text(json.dumps(asdict(ports)))
     return ports
+
+
+def submission_places(options: Options, ports: Ports | None) -> dict[str, str]:
+    """ADDRESS:PORT by setting. Asked for: as asked, or Refused. In the sandbox: its free ones. Else the usual ones, where this user may and nobody does."""
+    asked = {
+        "SUBMISSION": (options.submission_port, ports.submission if ports else 587, "--submission-port"),
+        "SUBMISSION_TLS": (options.submission_tls_port, ports.submission_tls if ports else 465, "--submission-tls-port"),
+    }
+    places = {}
+    for name, (port, usual, option) in asked.items():
+        if port:
+            claim_web_port(options.host, port, option)
+        elif port is None and (ports or is_free(options.host, usual)):
+            port = usual
+        host = f"[{options.host}]" if ":" in options.host else options.host
+        places[name] = f"{host}:{port}" if port else ""
+    return places
 
 
 def is_free(host: str, port: int, kind: int = socket.SOCK_STREAM) -> bool:

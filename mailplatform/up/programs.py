@@ -45,7 +45,7 @@ def database(command: list[str]) -> Program:
     return Program("postgres", tuple(command), Stage.DATABASE, stop_signal="INT", stop_wait_s=30, proves_itself_s=1)
 
 
-def platform(options: Options, topology: Topology, ports: Ports | None) -> list[Program]:
+def platform(options: Options, topology: Topology, ports: Ports | None, submission: bool = False) -> list[Program]:
     """Everything but the database."""
     programs = [_sandbox(options, ports)] if ports else []
     programs += [_web(options), _cluster("jobs", "")]
@@ -56,6 +56,8 @@ def platform(options: Options, topology: Topology, ports: Ports | None) -> list[
         ]
     programs += [Program(f"watcher-{zone}", _manage("watcher"), environment={"ZONE": zone}) for zone in topology.zones]
     programs.append(Program("webhooks", _manage("webhooks"), stop_wait_s=DRAIN_S))
+    if submission:
+        programs.append(Program("submission", _manage("submission"), stop_wait_s=DRAIN_S))
     if options.demo_traffic:
         programs.append(Program("demo", _manage("demo_traffic")))
     return programs

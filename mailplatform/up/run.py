@@ -20,7 +20,7 @@ from mailplatform.up.mode import settle_mode
 from mailplatform.up.narrator import Narrator
 from mailplatform.up.options import ROOT, Options, Refused
 from mailplatform.up.panel import panel
-from mailplatform.up.ports import Ports, claim_web_port, sandbox_ports
+from mailplatform.up.ports import Ports, claim_web_port, sandbox_ports, submission_places
 from mailplatform.up.postgres import EmbeddedPostgres
 from mailplatform.up.supervisor import Supervisor
 
@@ -48,7 +48,7 @@ class Run:
         claim_web_port(self.options.host, self.options.port)
         ports = None if self.options.live else sandbox_ports(self.options.data)
         url = self._database()
-        self.environment = environment(self.options, self.installation, url, ports)
+        self.environment = environment(self.options, self.installation, url, ports, submission_places(self.options, ports))
         self.installation.remember(self.environment)
         self._start_database()
         settle_mode(url, self.options.mode)
@@ -57,8 +57,8 @@ class Run:
         self._await_web()
         self._await_engines()
         self._tell()
-        inbox, seconds = self.environment.get("SANDBOX_URL", ""), time.monotonic() - self.started_at
-        say("\n" + panel(self.options, self.environment["PUBLIC_URL"], self.installation.demo, inbox, seconds))
+        inbox, smtp, seconds = self.environment.get("SANDBOX_URL", ""), self.environment.get("SUBMISSION", ""), time.monotonic() - self.started_at
+        say("\n" + panel(self.options, self.environment["PUBLIC_URL"], self.installation.demo, inbox, seconds, smtp))
 
     def _end_survivors(self) -> None:
         if survivors.marked(self.options.data):
@@ -108,7 +108,9 @@ class Run:
         read = json.loads((self.options.data / "topology.json").read_text())
         topology = programs.Topology(tuple((node, zone) for node, zone in read["nodes"]), tuple(read["zones"]))
         say("Starting web server, engines, agents and watchers …")
-        self.supervisor.add(programs.platform(self.options, topology, ports))
+        asked = {**os.environ, **self.environment}
+        submission = any(asked.get(name) for name in ("SUBMISSION", "SUBMISSION_TLS", "SUBMISSION_RELAY"))
+        self.supervisor.add(programs.platform(self.options, topology, ports, submission))
 
     def _await_web(self) -> None:
         host = "127.0.0.1" if self.options.host in ("0.0.0.0", "localhost") else self.options.host  # noqa: S104
