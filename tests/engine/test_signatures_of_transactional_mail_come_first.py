@@ -76,6 +76,19 @@ async def test_a_transactional_message_does_not_wait_behind_a_campaigns(signing:
     await asyncio.gather(*bulk)
 
 
+async def test_one_of_them_is_signed_at_once_while_the_signer_has_its_hands_full(signing: Signing, keys: dict[str, tuple[Signer, bytes]]) -> None:
+    signers = (keys[RSA][0],)
+    await signing.begin(signers, HEAD % 0, body_hash(BODY))
+    (process,) = _signers()
+    process.suspend()
+    bulk = [signing.begin(signers, HEAD % number, body_hash(BODY)) for number in range(3)]
+    await asyncio.sleep(0)
+    codes = [signing.begin(signers, HEAD % number, body_hash(BODY), first=True) for number in (7, 8)]
+    assert [code.done() for code in codes] == [True, False], "the loop signs one now and then, and goes on"
+    process.resume()
+    await asyncio.gather(*bulk, *codes)
+
+
 async def test_a_signer_that_is_killed_is_replaced_and_every_message_is_signed_once(signing: Signing, keys: dict[str, tuple[Signer, bytes]]) -> None:
     signers = (keys[RSA][0],)
     asked = [signing.begin(signers, HEAD % number, body_hash(BODY)) for number in range(20 * AHEAD)]
