@@ -9,7 +9,7 @@ from psycopg import Connection
 from mailplatform.shell.clock import now
 from mailplatform.shell.ids import lowest_id_at
 
-PERIODIC = {"resume_imports": 1}
+PERIODIC = {"check_domains": 1, "resume_imports": 1}
 
 
 def run_engine(node: str, slot: int) -> str:
@@ -25,6 +25,7 @@ def maintain() -> str:
     from delivery.history import day_partitions_sql
     from delivery.queue.fence import sweep
     from delivery.queue.promote import expire_ready
+    from delivery.returns.forget import forget_old as forget_old_returns
     from delivery.submit.idempotency import forget_old
     from delivery.tlspolicy.store import forget_old as forget_old_tls
     from pools import allowances, scoped
@@ -38,8 +39,18 @@ def maintain() -> str:
         expired = expire_ready(plain, lowest_id_at(int((now() - timedelta(hours=1)).timestamp() * 1000)))
         buckets = allowances.forget_old(cursor) + scoped.forget_old(plain)
         forget_old_tls(plain)
+        forget_old_returns(cursor)
     given_back = f"{expired} expired unclaimed, {swept} claims of lost engines given back"
     return f"{given_back}; {forgotten} idempotency keys and {buckets} allowance buckets and scoped limits forgotten"
+
+
+def check_domains() -> str:
+    """Look at the sending domains that are due, and make keys where a rotation is."""
+    from delivery.domains.keys import forget_retired
+    from delivery.domains.run import check_due, rotate_due
+
+    looked, rotated = check_due(), rotate_due()
+    return f"{looked} domains looked at, {rotated} with new keys to publish, {forget_retired(now())} old keys forgotten"
 
 
 def import_suppressions(import_id: int) -> str:

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from delivery.api import docs, messages, nowhere, send, suppression_imports, suppressions
+from delivery.api import docs, domains, messages, nowhere, send, suppression_imports, suppressions, webhooks
 
 app_name = "delivery"
 urlpatterns = [
@@ -15,6 +15,16 @@ urlpatterns = [
     path("api/v1/suppressions/imports", suppression_imports.Imports.as_view(), name="suppressions-imports"),
     path("api/v1/suppressions/imports/<int:import_id>", suppression_imports.OneImport.as_view(), name="suppressions-import"),
     path("api/v1/suppressions/<int:suppression_id>", suppressions.OneSuppression.as_view(), name="suppression"),
+    path("api/v1/domains", domains.Domains.as_view(), name="api-domains"),
+    path("api/v1/domains/<str:name>", domains.OneDomain.as_view(), name="api-domain"),
+    path("api/v1/domains/<str:name>/check", domains.Check.as_view(), name="api-domain-check"),
+    path("api/v1/domains/<str:name>/rotate", domains.Rotate.as_view(), name="api-domain-rotate"),
+    path("api/v1/webhooks", webhooks.Webhooks.as_view(), name="webhooks"),
+    path("api/v1/webhooks/<int:endpoint_id>", webhooks.Webhook.as_view(), name="webhook"),
+    path("api/v1/webhooks/<int:endpoint_id>/rotate", webhooks.Rotate.as_view(), name="webhook-rotate"),
+    path("api/v1/webhooks/<int:endpoint_id>/test", webhooks.Test.as_view(), name="webhook-test"),
+    path("api/v1/webhooks/<int:endpoint_id>/log", webhooks.Log.as_view(), name="webhook-log"),
+    path("api/v1/webhooks/<int:endpoint_id>/replay", webhooks.Replay.as_view(), name="webhook-replay"),
     path("api/v1/schema", docs.schema, name="schema"),
     path("api/v1/docs", docs.page, name="docs"),
     re_path(r"^api/v1/(?!platform/)", nowhere.nowhere),  # the operator's API is another app's

@@ -7,6 +7,7 @@ dies is made good ten minutes later; DNS is asked outside of any transaction; a 
 import asyncio
 import logging
 import time
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -17,6 +18,7 @@ from delivery.domains.ask import MAX_SECONDS, Asker
 from delivery.domains.finding import Finding
 from delivery.domains.look import look
 from delivery.domains.plan import Plan, plan_of
+from delivery.domains.slots import turn
 from delivery.domains.store import keep, tell_rotation
 from mailplatform.shell.clock import now
 from mailplatform.tenants.models import SendingDomain
@@ -24,10 +26,20 @@ from mailplatform.tenants.models import SendingDomain
 log = logging.getLogger(__name__)
 
 ROUND_S = 10.0
+REQUEST_S = 6.0  # a request waits so long
 LOOK_S = 8.0  # in a round: the cluster of jobs has one worker, and others wait for it
 A_TURN = 8
-AGAIN_AFTER_S = 20  # a domain is looked at on request at most this often
+AGAIN_AFTER_S = 10  # a domain is looked at on request at most this often
 MOST_ROTATIONS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class TooSoon:
+    """Not looked at now; when to ask again."""
+
+    wait_s: int
+    sentence: str
+
 
 TAKE_DUE = """
     UPDATE tenants_sendingdomain
@@ -42,13 +54,24 @@ TAKE_DUE = """
 """
 
 
-def check(domain: SendingDomain) -> SendingDomain | None:
-    """Look now, whatever the time; the domain as it is then."""
-    findings = asyncio.run(_look_at([plan_of(domain)], MAX_SECONDS))
+def check(domain: SendingDomain, seconds: float = MAX_SECONDS) -> SendingDomain | None:
+    """Look now, whatever the time; the domain as it is then, None when it was deleted meanwhile."""
+    findings = asyncio.run(_look_at([plan_of(domain)], seconds))
     return keep(domain.pk, findings[0], now())
 
 
-def may_check(domain: SendingDomain, at: datetime) -> int:
+def check_on_request(domain: SendingDomain) -> SendingDomain | TooSoon:
+    """The same for who waits for the answer: not too often, not too many at once, not for long."""
+    if wait_s := _too_soon(domain, now()):
+        return TooSoon(wait_s, f"It was looked at a moment ago. Ask again in {wait_s} s.")
+    with turn(domain.tenant_id) as mine:
+        if mine:
+            return check(domain, REQUEST_S) or domain
+    SendingDomain.objects.filter(pk=domain.pk).update(next_check_at=now())
+    return TooSoon(60, "Other domains are being looked at just now. This one is looked at within a minute or two.")
+
+
+def _too_soon(domain: SendingDomain, at: datetime) -> int:
     """Seconds until the domain may be looked at on request; 0: now."""
     if domain.checked_at is None:
         return 0

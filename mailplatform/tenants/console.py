@@ -1,4 +1,4 @@
-"""Console pages of who is who: tenants, one tenant, sending domains, people. What is edited at length is edited in the admin."""
+"""Console pages of who is who: tenants, one tenant, people; sending domains are in delivery.domains. What is edited at length is edited in the admin."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -9,9 +9,9 @@ from mailplatform.shell.navigation import Group, register
 from mailplatform.shell.pages import action, page
 from mailplatform.shell.permissions import Permission
 from mailplatform.shell.switch import Switch
-from mailplatform.shell.tables import keyset_page, named_page
+from mailplatform.shell.tables import named_page
 from mailplatform.tenants.figures import domains_of, keys_of, with_counts
-from mailplatform.tenants.models import SendingDomain, Tenant, User
+from mailplatform.tenants.models import Tenant, User
 
 PAUSED_MEANS = {
     Tenant.State.ACTIVE: "Its mail is accepted and sent.",
@@ -62,17 +62,6 @@ def tenant_state(request: HttpRequest, name: str) -> HttpResponse:
     return redirect("tenant", name)
 
 
-@page(Permission.SEE)
-def domains(request: HttpRequest) -> HttpResponse:
-    """Sending domains, newest first; unverified ones can be asked for."""
-    rows = SendingDomain.objects.select_related("tenant").prefetch_related("dkim_keys")
-    if wanted := request.GET.get("name", "").strip().lower():
-        rows = rows.filter(name__startswith=wanted)
-    table = keyset_page(request, rows)
-    unverified = SendingDomain.objects.filter(verified_at=None).count()
-    return render(request, "tenants/domains.html", {"table": table, "unverified": unverified, "wanted": wanted})
-
-
 @page(Permission.PEOPLE)
 def people(request: HttpRequest) -> HttpResponse:
     """Who may come in, with which role."""
@@ -105,14 +94,12 @@ ROLE_WORDS = {
 }
 
 register(Group.TENANTS, "All tenants", "tenants", Permission.SEE, 10)
-register(Group.TENANTS, "Domains", "domains", Permission.SEE, 20)
 register(Group.SETTINGS, "People", "people", Permission.PEOPLE, 80)
 
 urlpatterns = [
     path("tenants/", tenants, name="tenants"),
     path("tenants/<slug:name>/", tenant, name="tenant"),
     path("tenants/<slug:name>/state/", tenant_state, name="tenant_state"),
-    path("domains/", domains, name="domains"),
     path("people/", people, name="people"),
     path("people/<int:pk>/active/", person_active, name="person_active"),
 ]

@@ -147,7 +147,7 @@ def simulated_dns() -> dict[str, dict[str, list[str]]]:
 
 
 def _flaws() -> dict[str, dict[str, list[str]]]:
-    """What the demo's flawed domain has wrong: no DMARC, a return path whose SPF names others, one key that was never published."""
+    """What the demo's flawed domain has wrong: no DMARC, a return path whose SPF names others, another key in place of one."""
     name = FLAWED_DOMAIN
     if not SendingDomain.objects.filter(name=name).exists():
         return {}
@@ -183,8 +183,8 @@ def _domain(tenant: Tenant, name: str, **fields: str) -> None:
     domain = SendingDomain.objects.create(tenant=tenant, name=name, verified_at=now(), **fields)
     for selector, algorithm in (("mp1", DkimKey.Algorithm.RSA), ("mp2", DkimKey.Algorithm.ED25519)):
         private, public = make_dkim_key(algorithm)
-        fields: dict[str, Any] = {"private_encrypted": encrypt(private), "public_record": public, "activated_at": now()}
-        DkimKey.objects.create(domain=domain, selector=selector, algorithm=algorithm, **fields)
+        key: dict[str, Any] = {"private_encrypted": encrypt(private), "public_record": public, "activated_at": now()}
+        DkimKey.objects.create(domain=domain, selector=selector, algorithm=algorithm, **key)
 
 
 def _new_key(tenant: str) -> str:
