@@ -15,8 +15,6 @@ urlpatterns = [
     path("", include("pools.console")),
     path("", include("delivery.console")),
     path("", include("delivery.tlspolicy.console")),
-    path("", include("delivery.returns.console")),
-    path("", include("delivery.domains.console")),
     path("", include("delivery.suppressions.console")),
     path("", include("delivery.unsubscribe.console")),
     path("", include("delivery.unsubscribe.page")),
