@@ -76,7 +76,10 @@ async def test_a_transactional_message_does_not_wait_behind_a_campaigns(signing:
     await asyncio.gather(*bulk)
 
 
-async def test_one_of_them_is_signed_at_once_while_the_signer_has_its_hands_full(signing: Signing, keys: dict[str, tuple[Signer, bytes]]) -> None:
+async def test_one_of_them_is_signed_at_once_while_the_signer_has_its_hands_full(
+    signing: Signing, keys: dict[str, tuple[Signer, bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("delivery.engine.signing.HERE_EVERY_S", 60.0)
     signers = (keys[RSA][0],)
     await signing.begin(signers, HEAD % 0, body_hash(BODY))
     (process,) = _signers()
