@@ -7,8 +7,9 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import dkim
 import psutil
@@ -20,6 +21,7 @@ from delivery.sign import apart
 from delivery.sign.dkim import ED25519, RSA, Signer, body_hash, make_key
 from delivery.sign.keyring import sign_message
 
+Keys = dict[str, tuple[Signer, bytes]]
 HEAD = b"From: a@harbour.example\r\nSubject: %d\r\n"
 BODY = b"Hello\r\n"
 ENGINE = """
@@ -34,30 +36,35 @@ asyncio.run(main())
 """
 
 
-@pytest.fixture(params=[asyncio.DefaultEventLoopPolicy(), uvloop.EventLoopPolicy()], ids=["asyncio", "uvloop"])
-def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
-    policy: asyncio.AbstractEventLoopPolicy = request.param
-    return policy
-
-
-@pytest.fixture
-async def signing() -> AsyncIterator[Signing]:
-    made = Signing()
-    yield made
-    made.close()
-
-
 @pytest.fixture(scope="module")
-def keys() -> dict[str, tuple[Signer, bytes]]:
+def keys() -> Keys:
     pairs = {algorithm: make_key(algorithm) for algorithm in (RSA, ED25519)}
     return {name: (Signer("harbour.example", name[:3], name, pem), record.encode()) for name, (pem, record) in pairs.items()}
+
+
+def on_both_loops(test: Callable[[Signing, Keys, pytest.MonkeyPatch], Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    async def with_signing(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+        signing = Signing()
+        try:
+            await test(signing, keys, monkeypatch)
+        finally:
+            signing.close()
+
+    @pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+    def on_a_loop(loop: Callable[[], asyncio.AbstractEventLoop], keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+        with asyncio.Runner(loop_factory=loop) as runner:
+            runner.run(with_signing(keys, monkeypatch))
+
+    on_a_loop.__name__ = test.__name__
+    return on_a_loop
 
 
 def _signers() -> list[psutil.Process]:
     return [child for child in psutil.Process().children() if "delivery.sign.apart" in child.cmdline()]
 
 
-async def test_what_the_signer_makes_is_what_the_keys_make(signing: Signing, keys: dict[str, tuple[Signer, bytes]]) -> None:
+@on_both_loops
+async def test_what_the_signer_makes_is_what_the_keys_make(signing: Signing, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
     signers = [signer for signer, _ in keys.values()]
     heads = [HEAD % number for number in range(3 * AHEAD)]
     made = await asyncio.gather(*(signing.begin(signers, head, body_hash(BODY)) for head in heads))
@@ -66,7 +73,8 @@ async def test_what_the_signer_makes_is_what_the_keys_make(signing: Signing, key
         assert dkim.DKIM(fields + head + b"\r\n" + BODY).verify(dnsfunc=lambda *_, **__: keys[RSA][1])
 
 
-async def test_a_transactional_message_does_not_wait_behind_a_campaigns(signing: Signing, keys: dict[str, tuple[Signer, bytes]]) -> None:
+@on_both_loops
+async def test_a_transactional_message_does_not_wait_behind_a_campaigns(signing: Signing, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
     signers = (keys[RSA][0],)
     bulk = [signing.begin(signers, HEAD % number, body_hash(BODY)) for number in range(20 * AHEAD)]
     await bulk[0]
@@ -76,9 +84,8 @@ async def test_a_transactional_message_does_not_wait_behind_a_campaigns(signing:
     await asyncio.gather(*bulk)
 
 
-async def test_one_of_them_is_signed_at_once_while_the_signer_has_its_hands_full(
-    signing: Signing, keys: dict[str, tuple[Signer, bytes]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@on_both_loops
+async def test_one_of_them_is_signed_at_once_while_the_signer_has_its_hands_full(signing: Signing, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("delivery.engine.signing.HERE_EVERY_S", 60.0)
     signers = (keys[RSA][0],)
     await signing.begin(signers, HEAD % 0, body_hash(BODY))
@@ -92,7 +99,8 @@ async def test_one_of_them_is_signed_at_once_while_the_signer_has_its_hands_full
     await asyncio.gather(*bulk, *codes)
 
 
-async def test_a_signer_that_is_killed_is_replaced_and_every_message_is_signed_once(signing: Signing, keys: dict[str, tuple[Signer, bytes]]) -> None:
+@on_both_loops
+async def test_a_signer_that_is_killed_is_replaced_and_every_message_is_signed_once(signing: Signing, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
     signers = (keys[RSA][0],)
     asked = [signing.begin(signers, HEAD % number, body_hash(BODY)) for number in range(20 * AHEAD)]
     await asked[0]
@@ -108,7 +116,8 @@ async def test_a_signer_that_is_killed_is_replaced_and_every_message_is_signed_o
     assert second.pid != first.pid
 
 
-async def test_a_signer_that_hangs_is_replaced(signing: Signing, keys: dict[str, tuple[Signer, bytes]], monkeypatch: pytest.MonkeyPatch) -> None:
+@on_both_loops
+async def test_a_signer_that_hangs_is_replaced(signing: Signing, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("delivery.engine.signing.PATIENCE_S", 0.5)
     signers = (keys[RSA][0],)
     await signing.begin(signers, HEAD % 0, body_hash(BODY))
@@ -120,7 +129,7 @@ async def test_a_signer_that_hangs_is_replaced(signing: Signing, keys: dict[str,
     assert not first.is_running()
 
 
-def test_what_cannot_be_signed_is_said_and_spoils_nothing_else(keys: dict[str, tuple[Signer, bytes]]) -> None:
+def test_what_cannot_be_signed_is_said_and_spoils_nothing_else(keys: Keys) -> None:
     ours, theirs = socket.socketpair()
     serving = threading.Thread(target=apart.serve, args=(theirs,))
     serving.start()
