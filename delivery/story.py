@@ -38,7 +38,10 @@ _FAULTS = {
 }
 _FAMILIES = {"hard": "", "soft": "", "rate_limited": "rate limited", "block": "blocked", "auth": "authentication", "tls": "TLS", "local": "on our side"}
 _ACRONYMS = {"ip", "ipv6", "dns", "dnsbl", "spf", "dkim", "dmarc", "arc", "ptr", "url", "helo", "id", "tls"}
-_EVENT_LOOKS = {"released": "working", "retried": "working", "complaint": "limited", "held": "held", "cancelled": "cancelled", "expired": "expired"}
+_EVENT_LOOKS = {
+    "released": "working", "retried": "working", "complained": "limited", "bounced_late": "bounced", "held": "held", "cancelled": "cancelled",
+    "expired": "expired",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +277,10 @@ def explanation(story: Story) -> str:
     if rerouted:
         paths = "One path" if rerouted == 1 else f"{formats.number(rerouted)} paths"
         sentences.append(f"{paths} could not take it; the platform chose another at once, and the tenant saw no bounce.")
-    if last and story.state in (DeliveryState.DEFERRED, DeliveryState.BOUNCED):
+    came_back = story.state == DeliveryState.BOUNCED and last and last.attempt.verdict in (Verdict.DELIVERED, Verdict.UNKNOWN)
+    if came_back:
+        sentences.append("The provider had taken it, and it came back.")
+    elif last and story.state in (DeliveryState.DEFERRED, DeliveryState.BOUNCED):
         sentences.append(f"The last reply: {reason_words(last.attempt.reason)}.")
     if story.state == DeliveryState.BOUNCED and last and last.attempt.verdict == Verdict.SUPPRESSED:
         sentences.append("The address joined the tenant's suppression list.")

@@ -9,6 +9,7 @@ from delivery.classify.rulebook import RuleBook
 from delivery.returns.arrived import Decided, Facts, Read
 from delivery.returns.finding import Counted, Kind, Told
 from delivery.returns.meaning import Meaning, meaning_of
+from delivery.returns.words import sentence
 from mailplatform.shell.ids import id_time_ms
 from pools.outcomes import Fault
 
@@ -48,11 +49,13 @@ def decide(read: Read, facts: Facts | None, rulebook: RuleBook, at: datetime, be
     reporter = (finding.reporter or read.arrived.client)[:253]
     note = f"It speaks of {another}, not of {facts.recipient}: forwarded, or not meant for it." if another else ""
     if kind is not Kind.BOUNCE:
-        return Decided(_SIMPLE[kind], facts, kind.value, told, None, token, reporter, note, data=_data(told, None, reporter, note, finding.feedback))
+        what = _SIMPLE[kind]
+        data = _data(what, told, None, reporter, note, finding.feedback)
+        return Decided(what, facts, kind.value, told, None, token, reporter, note, data=data)
     meaning = meaning_of(told, facts.provider_key, rulebook)
     ours = meaning.fault is Fault.INFRASTRUCTURE
     what = Counted.OURS if ours else Counted.HARD_BOUNCE if meaning.hard else Counted.SOFT_BOUNCE
-    return Decided(what, facts, kind.value, told, meaning, token, reporter, note, data=_data(told, meaning, reporter, note, ""))
+    return Decided(what, facts, kind.value, told, meaning, token, reporter, note, data=_data(what, told, meaning, reporter, note, ""))
 
 
 def reply_of(told: Told) -> str:
@@ -74,15 +77,15 @@ def _same(one: str, other: str) -> bool:
     return one.strip("<>").lower() == other.lower()
 
 
-def _data(told: Told, meaning: Meaning | None, reporter: str, note: str, feedback: str) -> dict[str, object]:
+def _data(what: Counted, told: Told, meaning: Meaning | None, reporter: str, note: str, feedback: str) -> dict[str, object]:
     """The event's data: for the message page, the API and webhooks."""
-    data: dict[str, object] = {"reporter": reporter}
+    words, reason = reply_of(told), meaning.reason.value if meaning else ""
+    suppresses = what is Counted.COMPLAINT or (meaning is not None and meaning.suppress)
+    data: dict[str, object] = {"sentence": " ".join(filter(None, (sentence(what, reporter, words, reason, suppresses, feedback), note))), "reporter": reporter}
     if meaning is not None:
-        data |= {"hard": meaning.hard, "reason": meaning.reason.value, "fault": meaning.fault.value, "status": told.status}
+        data |= {"hard": meaning.hard, "reason": reason, "fault": meaning.fault.value, "status": told.status}
     if feedback:
         data["feedback_type"] = feedback
-    if told.text:
-        data["words"] = reply_of(told)
-    if note:
-        data["note"] = note
+    if words:
+        data["words"] = words
     return data

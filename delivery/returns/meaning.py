@@ -19,6 +19,7 @@ _SAYS_NOTHING = {Reason.UNDETERMINED, Reason.SOFT_UNKNOWN, Reason.HARD_OTHER_ADD
 # What a reporter's own status says less of than its words: "5.0.0", "5.3.0", "5.7.1".
 _VAGUE = _SAYS_NOTHING | {Reason.EXPIRED, Reason.SOFT_SYSTEM, Reason.POLICY_OTHER, Reason.BLOCK_POLICY}
 _OURS_TO_JUDGE = (Fault.RECIPIENT, Fault.MESSAGE)
+_TEMPORARY = (Verdict.DEFERRED,)
 _OK = Reply(250, "2.1.0", ("Ok",))
 
 
@@ -34,14 +35,29 @@ class Meaning:
 def meaning_of(told: Told, provider_key: str, rulebook: RuleBook) -> Meaning:
     """What a bounce of this recipient means."""
     permanent = _permanent(told)
+    by_words = _by_words(told, provider_key, rulebook)
+    if by_words is not None and told.code is None and not told.status:  # no reply is quoted: response rules are made for replies
+        return _meaning(by_words, by_words.verdict not in _TEMPORARY)
     outcome = _classified(_code(told, permanent), told.status, told.text, provider_key, rulebook)
-    if outcome.reason in _VAGUE and (status := status_of_words(told.text)):
-        by_words = _classified(550 if status[0] == "5" else 450, status, "", provider_key, rulebook)
-        if outcome.reason in _SAYS_NOTHING or by_words.fault in _OURS_TO_JUDGE:
-            outcome = by_words
-            permanent = permanent and status[0] == "5"
+    if by_words is not None and _says_more(by_words, outcome):
+        outcome, permanent = by_words, permanent and by_words.verdict not in _TEMPORARY
+    return _meaning(outcome, permanent)
+
+
+def _meaning(outcome: Outcome, permanent: bool) -> Meaning:
     hard = permanent and outcome.fault in _OURS_TO_JUDGE and not outcome.reason.startswith("soft.")
     return Meaning(outcome.reason, outcome.fault, hard, hard and outcome.verdict is Verdict.SUPPRESSED, outcome.rule or "")
+
+
+def _by_words(told: Told, provider_key: str, rulebook: RuleBook) -> Outcome | None:
+    status = status_of_words(told.text)
+    return _classified(550 if status[0] == "5" else 450, status, "", provider_key, rulebook) if status else None
+
+
+def _says_more(by_words: Outcome, outcome: Outcome) -> bool:
+    if outcome.reason in _SAYS_NOTHING:
+        return True
+    return outcome.reason in _VAGUE and (by_words.fault in _OURS_TO_JUDGE or by_words.reason is Reason.EXPIRED)
 
 
 def _permanent(told: Told) -> bool:

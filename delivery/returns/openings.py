@@ -35,6 +35,7 @@ FORMS = (
     ("yahoo", "sorry, we were unable to deliver your message to the following address"),
     ("exchange 365", "delivery has failed to these recipients or groups"),
     ("exchange 365", "delivery has failed to these recipients or distribution lists"),
+    ("exchange 365", "delivery to these recipients or groups has been delayed"),
     ("exchange 365", "couldn't be delivered"),
     ("exchange 365", "fehler bei der nachrichtenzustellung an folgende empfänger"),
     ("exchange 365", "échec de la remise pour ces destinataires"),

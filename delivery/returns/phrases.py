@@ -115,7 +115,7 @@ _PHRASES: tuple[tuple[str, tuple[str, ...]], ...] = (
     )),
     ("4.4.7", (
         r"(retry|retries) timeout exceeded|retry time(out)? (was )?(exceeded|not reached)",
-        r"(has been|was) in the queue too long|giving up|timed? ?out|too long in queue|undelivered for",
+        r"(has been|was) in the queue too long|giving up after|timed? ?out|too long in queue|undelivered for",
         r"delivery time expired|could not be delivered for|delivery failed \d+ attempts|超时|タイムアウト|시간 ?초과",
         r"zu lange|délai dépassé|время ожидания",
     )),

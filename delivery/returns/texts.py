@@ -16,9 +16,10 @@ from delivery.sign.returnpath import looks_like_one
 _ADDRESS = re.compile(r"[^\s<>\"'(),:;=\[\]@*|{}“”„«»「」：，。、（）]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z0-9-]{2,63}")
 _REPLY = re.compile(r"(?<![\d.])([245]\d\d)[ \-#:;,)]{1,3}([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 _BEFORE = r"said|say|says|reports?|reply|replied|response|returned|error|code|reason|answer|was|because|with|diagnostic|smtp|meldung|antwort|fehler"
-_BARE = re.compile(rf"(?:^[ \t>]*|(?:\b(?:{_BEFORE})\b[^\d\n]{{0,40}})|[\[(<#:;=\"'：]\s?)([45][0-5]\d)(?=[ \-:;\])\"'>)#]|$)", re.I | re.M)
+_BARE = re.compile(rf"(?:^[ \t>]*|(?:\b(?:{_BEFORE})\b[^\d\n]{{0,40}})|[\[(<#:;=\"'：]\s?)([45]\d\d)(?=[ \-:;\])\"'>)#]|$)", re.I | re.M)
 _ALONE = re.compile(r"(?<![\d.])#?([45]\.\d{1,2}\.\d{1,3})(?![\d.])")
 MOST_WORDS = 1_200
+_PUNCTUATION = " \t\n\r>:)]}'\",.;-"
 _SUBJECTS = ("undeliver", "delivery status", "failure notice", "returned mail", "delivery fail", "not delivered")
 
 
@@ -29,7 +30,7 @@ def text_bounce(mail: Mail, own_domain: str = "") -> Finding | None:
     form, start = next(((name, place) for name, opening in FORMS if (place := lower.find(opening)) >= 0), ("", -1))
     failed_to = mail.get("x-failed-recipients")
     if not form:
-        if not (failed_to or (_is_machine(mail) and _REPLY.search(text))):
+        if not (failed_to or (_is_machine(mail) and (_REPLY.search(text) or (is_daemon(mail) and _BARE.search(text))))):
             return None
         form, start = "by its sender", 0
     kind = Kind.DELAYED if any(word in lower for word in DELAYS) else Kind.BOUNCE
@@ -54,7 +55,7 @@ def _is_machine(mail: Mail) -> bool:
 
 def _without_returned(mail: Mail) -> tuple[str, Fields]:
     """What the machine says, and the header of what it sends back below it."""
-    text = mail.words
+    text = mail.words.replace("İ", "I")  # in lower case it would be two characters, and places in the text would shift
     lower = text.lower()
     places = sorted((place, len(mark)) for mark in RETURNED if (place := lower.find(mark)) >= 0)
     if not places:
@@ -82,8 +83,8 @@ def _recipient(text: str, start: int, failed_to: str, own_domain: str) -> tuple[
 
 def _words(text: str, start: int, after: int) -> str:
     """Behind the recipient where there is something to read, else from the opening on."""
-    behind = text[after : after + 2 * MOST_WORDS]
-    return behind if len(behind.split()) >= 3 else text[start : start + 2 * MOST_WORDS]
+    behind = text[after : after + 2 * MOST_WORDS].lstrip(_PUNCTUATION)
+    return behind if len(behind.split()) >= 2 else text[start : start + 2 * MOST_WORDS]
 
 
 def _reply(said: str, everything: str) -> tuple[int | None, str, str]:

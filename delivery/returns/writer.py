@@ -51,6 +51,7 @@ class Told:
     """What this process has done since it began; for its log and for tests."""
 
     taken: int = 0
+    waited: int = 0
     whats: Counter[Counted] = field(default_factory=Counter)
 
 
@@ -131,6 +132,7 @@ class Writer:
                 self.told.whats[what.what] += 1
                 _answer(one, TAKEN)
             elif loop.time() < one.until_s:
+                self.told.waited += 1
                 loop.call_later(AGAIN_S, self._again, one)
             else:
                 _answer(one, LATER)

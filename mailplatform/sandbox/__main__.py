@@ -18,12 +18,15 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--smtp-port", type=int, default=0, metavar="N", help="port of every mail host at 127.20.x.y (0: any free one)")
     parser.add_argument("--http", default="127.0.0.1:0", metavar="HOST:PORT", help="inbox page and JSON API")
     parser.add_argument("--https-port", type=int, default=0, metavar="N", help="port of the MTA-STS policies at 127.20.0.3 (0: any free one)")
+    parser.add_argument("--returns-port", type=int, default=0, metavar="N", help="where senders' mail hosts take bounces and complaints (0: none go)")
+    parser.add_argument("--feedback", default="", metavar="ADDRESS", help="where complaints go (default: fbl@ the return path's domain)")
     parser.add_argument("--zones", type=Path, metavar="FILE", help="more DNS records as JSON, read again when the file changes")
     return parser.parse_args()
 
 
 async def _run(arguments: argparse.Namespace) -> None:
-    world = World(arguments.data, arguments.dns, arguments.smtp_port, arguments.http, arguments.zones, arguments.https_port)
+    ports = (arguments.dns, arguments.smtp_port, arguments.http, arguments.zones, arguments.https_port, arguments.returns_port)
+    world = World(arguments.data, *ports, arguments.feedback)
     await world.start()
     print(f"sandbox: inbox {world.url}, DNS {world.resolver}, SMTP port {world.smtp_port}, CA {world.ca_file}", flush=True)
     ended = asyncio.Event()

@@ -21,6 +21,7 @@ class Behaviour:
     slow: bool = False
     hangs: bool = False
     complains: bool = False
+    returns: str = ""  # what comes back a moment after it was accepted: one of returns.KINDS
     cuts: str = ""  # "lost": cut after the dot, not accepted; "kept": accepted, the answer is lost
 
 
@@ -40,7 +41,14 @@ BEHAVIOURS = {
     "hang": Behaviour("never answers the dot, and does not accept", hangs=True),
     "drop": Behaviour("cuts the connection after the dot, and has not accepted", cuts="lost"),
     "dropkeep": Behaviour("accepts, then cuts the connection instead of answering", cuts="kept"),
-    "complaint": Behaviour("accepted; the recipient complains a moment later", complains=True),
+    "complaint": Behaviour("accepted; the recipient complains a moment later, and a report says so", complains=True, returns="complaint"),
+    "late-bounce": Behaviour("accepted; a bounce comes back a moment later: no such mailbox", returns="bounce"),
+    "late-full": Behaviour("accepted; a bounce comes back a moment later: the mailbox is full", returns="full"),
+    "late-block": Behaviour("accepted; a bounce comes back a moment later: the sending IP is on a block list", returns="block"),
+    "late-delay": Behaviour("accepted; a warning comes back that it is late", returns="delay"),
+    "late-success": Behaviour("accepted; a report comes back that it was delivered", returns="success"),
+    "vacation": Behaviour("accepted; a machine answers that the person is away", returns="vacation"),
+    "challenge": Behaviour("accepted; a machine asks the sender to confirm", returns="challenge"),
 }
 
 

@@ -36,6 +36,7 @@ class Habits:
     slow_s: float  # what slow@ waits
     greylist_address_s: float  # what greylist@ waits
     complaint_after_s: float  # how long after acceptance complaint@ complains
+    return_after_s: float  # how long after acceptance anything else comes back
     burst_per_s: float  # above it reputation falls
     reputation_start: float
     defer_below: float

@@ -34,6 +34,7 @@ class Inbox:
         self._api: dict[str, Callable[[Request], Awaitable[Any]]] = {
             "/api/accepted": self._accepted,
             "/api/counts": self.counts,
+            "/api/returns": self._returns,
             "/api/find": self._find,
             "/api/state": self._state,
             "/api/complaints": self._complaints,
@@ -144,6 +145,11 @@ class Inbox:
             "SELECT c.complained_at, a.* FROM complaint c JOIN accepted a USING (n) WHERE c.complained_at > ? ORDER BY c.complained_at LIMIT 10000", (since,)
         )
         return {"complaints": rows}
+
+    async def _returns(self, request: Request) -> Any:
+        """What was sent back after number `since`, the oldest first, and what became of it; `?rcpt=`: about this recipient."""
+        since, rcpt = _number(request, "since", 0), request.query.get("rcpt", "")
+        return {"returns": [row for row in self.world.post.sent if row["n"] > since and rcpt in ("", row["rcpt"])], "counts": dict(self.world.post.counts)}
 
     async def counts(self, request: Request) -> Any:
         """Totals, and the same for each provider; small servers are one group unless ?small=1."""

@@ -21,7 +21,9 @@ from .habits import BIG, load
 from .inbox import Inbox
 from .names import Site, normal, site_of, site_of_host
 from .policies import ADDRESS, PolicyFiles
+from .post import Post
 from .provider import Provider
+from .returns import Taken, compose
 from .session import Session
 from .store import Store
 from .web import WebServer
@@ -37,8 +39,9 @@ class World:
     """A whole simulated internet; port 0 means any free port."""
 
     def __init__(
-        self, data: Path | str, dns: str = "127.0.0.1:0", smtp_port: int = 0, http: str = "127.0.0.1:0", zones: Path | str | None = None, https_port: int = 0
-    ) -> None:
+        self, data: Path | str, dns: str = "127.0.0.1:0", smtp_port: int = 0, http: str = "127.0.0.1:0", zones: Path | str | None = None, https_port: int = 0,
+        returns_port: int = 0, feedback: str = "",
+    ) -> None:  # fmt: skip
         self.data = Path(data)
         self.data.mkdir(parents=True, exist_ok=True)
         self.data.chmod(0o700)
@@ -53,6 +56,7 @@ class World:
         self.addresses = Addresses(smtp_port, lambda: Session(self), self.data / "hosts.json")
         self.directory = Directory(self.zones, self.lists, self.addresses.address_of, self.certificates.tlsa)
         self.dns = DnsServer(self.directory, *_split(dns))
+        self.post = Post(self.directory.records, returns_port, feedback)
         self.control = Control(self)
         self.inbox = Inbox(self)
         self.web = WebServer(self.inbox, *_split(http))
@@ -206,6 +210,14 @@ class World:
                 provider.counts["doubled"] += 1
             if behaviour is not None and behaviour.complains:
                 self.spawn(self._complain(provider, session.ip, row.n))
+            if behaviour is not None and behaviour.returns and session.sender:  # never to the null sender (RFC 5321 §4.5.5)
+                taken = Taken(provider.profile.name, session.host, session.sender, rcpt, body, session.ip, at_ms / 1000)
+                self.spawn(self._send_back(behaviour.returns, provider, taken))
+
+    async def _send_back(self, kind: str, provider: Provider, taken: Taken) -> None:
+        await asyncio.sleep(provider.habits.complaint_after_s if kind == "complaint" else provider.habits.return_after_s)
+        to = self.post.feedback_for(taken.sender) if kind == "complaint" else taken.sender
+        await self.post.bring(kind, taken.rcpt, to, compose(kind, taken), taken.rcpt if kind == "vacation" else "")
 
     async def _complain(self, provider: Provider, ip: str, n: int) -> None:
         await asyncio.sleep(provider.habits.complaint_after_s)

@@ -56,7 +56,10 @@ NAMES = (
     "Quentin", "Rosa", "Samir", "Tilda", "Umut", "Vera", "Wim", "Xenia", "Yusuf", "Zoe",
 )  # fmt: skip
 FAMILIES = ("Keller", "Moreau", "Rossi", "Larsen", "Novak", "Silva", "Yilmaz", "Dubois", "Weber", "Jansen", "Costa", "Olsen")
-TROUBLE = (("greylist", 10), ("slow", 8), ("full", 4), ("bounce", 4), ("complaint", 1), ("defer-1", 3))
+TROUBLE = (
+    ("greylist", 10), ("slow", 8), ("full", 4), ("bounce", 4), ("complaint", 1), ("defer-1", 3), ("vacation", 3), ("late-bounce", 1), ("late-full", 1),
+    ("late-delay", 1),
+)  # fmt: skip
 TROUBLE_SHARE = 0.02
 
 

@@ -89,6 +89,7 @@ def environment(
             "SMTP_PORT": str(ports.smtp),
             "MTA_STS_PORT": str(ports.https),
             "EXTRA_CA_FILE": str(installation.data / "sandbox" / "ca.pem"),
+            "INCOMING": f"127.0.0.1:{ports.returns}",
             "SANDBOX_URL": f"http://127.0.0.1:{ports.inbox}",
         }
     return {**{name: os.environ.get(name) or value for name, value in proposed.items()}, **decided}

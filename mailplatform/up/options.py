@@ -27,6 +27,7 @@ class Options:
     behind_proxy: bool = False
     submission_port: int | None = None  # None: what suits the mode
     submission_tls_port: int | None = None
+    incoming: str = ""  # where what comes back is taken; empty: nowhere, but in the sandbox
 
     @property
     def mode(self) -> str:
@@ -85,6 +86,7 @@ def read(arguments: list[str]) -> Options:
             submission_tls_port=given.submission_tls_port,
             certificate=os.environ.get("TLS_CERTIFICATE", ""),
             certificate_key=os.environ.get("TLS_CERTIFICATE_KEY", ""),
+            incoming=os.environ.get("INCOMING", ""),
             behind_proxy=os.environ.get("BEHIND_PROXY", "").lower() in ("1", "true", "yes", "on"),
         )
     )

@@ -14,17 +14,19 @@ import psutil
 
 from mailplatform.up.options import Options, Refused
 
-_FIRST_CHOICE = {"dns": 5300, "smtp": 2525, "inbox": 8025, "https": 8443, "submission": 2587, "submission_tls": 2465}
+_FIRST_CHOICE = {"dns": 5300, "smtp": 2525, "inbox": 8025, "https": 8443, "returns": 2526, "submission": 2587, "submission_tls": 2465}
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The sandbox's: its DNS server, all of its mail servers, its inbox, its MTA-STS policies; and where tenants' programs send mail in."""
+    """The sandbox's: its DNS server, all of its mail servers, its inbox, its MTA-STS policies; where what they send back is taken; and where tenants' programs
+    send mail in."""
 
     dns: int
     smtp: int
     inbox: int
     https: int
+    returns: int
     submission: int = 0
     submission_tls: int = 0
 

@@ -55,6 +55,8 @@ def platform(options: Options, topology: Topology, ports: Ports | None, submissi
             Program(f"agent-{node}", _manage("node_agent"), environment={"NODE": node, "ZONE": zone}, stop_wait_s=DRAIN_S + 2),
         ]
     programs += [Program(f"watcher-{zone}", _manage("watcher"), environment={"ZONE": zone}) for zone in topology.zones]
+    if ports or options.incoming:
+        programs.append(Program("incoming", _manage("incoming"), stop_wait_s=DRAIN_S))
     programs.append(Program("webhooks", _manage("webhooks"), stop_wait_s=DRAIN_S))
     if submission:
         programs.append(Program("submission", _manage("submission"), stop_wait_s=DRAIN_S))
@@ -87,6 +89,7 @@ def _sandbox(options: Options, ports: Ports) -> Program:
     command = [
         sys.executable, "-m", "mailplatform.sandbox", "--data", str(folder), "--dns", f"127.0.0.1:{ports.dns}",
         "--smtp-port", str(ports.smtp), "--http", f"127.0.0.1:{ports.inbox}", "--https-port", str(ports.https), "--zones", str(folder / "zones.json"),
+        "--returns-port", str(ports.returns),
     ]  # fmt: skip
     return Program("sandbox", tuple(command), Stage.WORLD)
 

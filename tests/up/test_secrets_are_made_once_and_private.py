@@ -74,7 +74,7 @@ def test_a_folder_that_cannot_be_written_is_refused_in_a_sentence(tmp_path: Path
 def test_sandbox_processes_know_nothing_but_the_sandbox(tmp_path: Path) -> None:
     one = Installation(tmp_path / "data")
     one.open()
-    told = environment(options(one.data), one, "postgresql:///x", Ports(dns=5300, smtp=2525, inbox=8025, https=8443))
+    told = environment(options(one.data), one, "postgresql:///x", Ports(dns=5300, smtp=2525, inbox=8025, https=8443, returns=2526))
     assert told["MAIL_MODE"] == "sandbox"
     assert told["RESOLVER"] == "127.0.0.1:5300"
     assert told["SMTP_PORT"] == "2525"
