@@ -257,7 +257,7 @@ def answer(story: Story) -> str:
         case DeliveryState.CANCELLED:
             return f"Cancelled before it reached {to}."
         case DeliveryState.SUPPRESSED:
-            return f"Not sent: {to} is on the tenant's suppression list."
+            return f"Not sent: {to} is on the tenant's suppression list, {_SUPPRESSED.get(story.delivery.reason, 'for a reason that was not kept')}."
         case DeliveryState.HELD:
             return f"Held for a person: {story.place.scope or 'somebody must decide'}."
         case DeliveryState.DEFERRED:
@@ -287,6 +287,14 @@ def explanation(story: Story) -> str:
     if any(one.attempt.verdict == Verdict.UNKNOWN for one in story.tries):
         sentences.append("Once the dot was written and no answer came: it may have gone twice.")
     return " ".join(sentences)
+
+
+_SUPPRESSED = {
+    "suppressed.bounce": "because mail to it bounced",
+    "suppressed.complaint": "because the recipient complained",
+    "suppressed.unsubscribe": "because the recipient unsubscribed",
+    "suppressed.manual": "where it was put by hand",
+}
 
 
 def reason_words(reason: str) -> str:

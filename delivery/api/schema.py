@@ -102,6 +102,7 @@ class DeliveryRef(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     to = serializers.CharField(help_text="The recipient's address.")
     state = serializers.ChoiceField(choices=_STATES)
+    reason = serializers.CharField(required=False, help_text="Only of a suppressed one: suppressed.bounce, .complaint, .unsubscribe or .manual.")
 
 
 class Accepted(serializers.Serializer[Any]):

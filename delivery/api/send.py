@@ -10,7 +10,7 @@ from rest_framework.request import Request as HttpRequest
 from rest_framework.response import Response
 
 from delivery.api import schema
-from delivery.queue.put import NewMessage
+from delivery.queue.put import NewDelivery, NewMessage
 from delivery.submit import idempotency
 from delivery.submit.accept import accept
 from delivery.submit.commit import NotCertain
@@ -29,8 +29,12 @@ AnswerOf = Callable[[Sequence[NewMessage]], Any]
 
 def answer(message: NewMessage) -> dict[str, Any]:
     """What is said of one accepted message."""
-    deliveries = [{"id": str(each.id), "to": each.recipient, "state": state_of(message, each)} for each in message.deliveries]
-    return {"id": str(message.id), "deliveries": deliveries}
+    return {"id": str(message.id), "deliveries": [_accepted(message, each) for each in message.deliveries]}
+
+
+def _accepted(message: NewMessage, each: NewDelivery) -> dict[str, Any]:
+    told = {"id": str(each.id), "to": each.recipient, "state": state_of(message, each)}
+    return {**told, "reason": each.reason} if each.final else told
 
 
 class Submit(TenantView):

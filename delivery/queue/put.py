@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 from delivery.queue import columns
 from delivery.queue.tags import Turn, give_places
 from delivery.queue.wake import Lane
+from delivery.suppressions.minutes import count_suppressed
 from delivery.webhooks import outbox
 
 KNOWN_DOMAINS = """
@@ -105,6 +106,7 @@ def put(cursor: Cursor, messages: Sequence[NewMessage]) -> Placed:
     outbox.accepted(cursor, messages)
     pending = [(message, delivery) for message in messages for delivery in message.deliveries if delivery.final is None]
     if not pending:
+        _count_suppressed(cursor, messages)
         return Placed(frozenset(), sorting=False)
     now, known = _known_domains(cursor, {delivery.domain for _, delivery in pending})
     ready: list[tuple[NewMessage, NewDelivery, int]] = []
@@ -127,7 +129,15 @@ def put(cursor: Cursor, messages: Sequence[NewMessage]) -> Placed:
         rows = (_row(message, delivery, provider, *place, now) for (message, delivery, provider), place in zip(ready, places, strict=True))
         _copy(cursor, "delivery_ready", READY, rows)
     lanes = frozenset((message.pool_id, provider, place.purpose) for (message, _, provider), place in zip(ready, places, strict=True))
+    if len(pending) < sum(len(message.deliveries) for message in messages):
+        _count_suppressed(cursor, messages)
     return Placed(lanes, sorting=any(why == "sorting" for _, _, _, why, _, _ in waiting))
+
+
+def _count_suppressed(cursor: Cursor, messages: Sequence[NewMessage]) -> None:
+    """Last, after the places: every submission locks its rows in this order."""
+    of = [(m.stream_id, m.pool_id, m.tenant_id, m.purpose) for m in messages for delivery in m.deliveries if delivery.final == "suppressed"]
+    count_suppressed(cursor, of, messages[0].created_at)
 
 
 def _store_history(cursor: Cursor, messages: Sequence[NewMessage]) -> None:

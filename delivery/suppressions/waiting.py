@@ -15,6 +15,9 @@ from psycopg import Cursor
 from delivery.models import DeliveryState
 from delivery.retry import POLICIES
 from delivery.submit.parse import SCHEDULE_AHEAD
+from delivery.suppressions.minutes import count_suppressed
+from delivery.webhooks.kinds import EventKind
+from delivery.webhooks.outbox import Note, write
 from mailplatform.shell.ids import lowest_id_at
 
 LONGEST = SCHEDULE_AHEAD + timedelta(seconds=max(policy.expires_after_s for policy in POLICIES.values()))
@@ -28,7 +31,7 @@ LIVE = """
 TAKE_OUT = """
     DELETE FROM {table}
      WHERE id = ANY(%(ids)s) AND tenant_id = %(tenant)s AND (%(streams)s::int8[] IS NULL OR stream_id = ANY(%(streams)s))
-    RETURNING id
+    RETURNING id, stream_id, pool_id, tenant_id, purpose
 """
 FINISH = """
     UPDATE delivery_delivery SET final = %(final)s, reason = %(reason)s, done_at = %(at)s
@@ -44,8 +47,11 @@ def end_waiting(cursor: Cursor, tenant_id: int, address: str, streams: Sequence[
     if not live:
         return []
     which = {"ids": live, "tenant": tenant_id, "streams": None if streams is None else list(streams)}
-    gone = [row[0] for table in ("delivery_waiting", "delivery_ready") for row in cursor.execute(TAKE_OUT.format(table=table), which).fetchall()]
+    taken = [row for table in ("delivery_waiting", "delivery_ready") for row in cursor.execute(TAKE_OUT.format(table=table), which).fetchall()]
+    gone = [row[0] for row in taken]
     if gone:
         final = {"final": DeliveryState.SUPPRESSED.value, "reason": f"suppressed.{reason}", "at": at}
         cursor.execute(FINISH, {**final, "ids": gone, "first": min(gone), "last": max(gone)})
+        count_suppressed(cursor, [row[1:] for row in taken], at)
+        write(cursor, [Note(tenant_id, row[1], row[0], row[0], EventKind.SUPPRESSED) for row in taken], at)
     return gone

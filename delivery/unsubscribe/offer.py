@@ -18,7 +18,7 @@ from pools.purposes import Purpose
 
 POST_FIELD = b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
 _NO_ONE = UUID(int=1)
-BY_MAIL = False  # whether `u-TOKEN@RETURN_PATH_DOMAIN` is offered beside the link: only where a listener takes that mail (act.unsubscribe_by_mail)
+BY_MAIL = True  # `u-TOKEN@RETURN_PATH_DOMAIN` beside the link, which delivery.returns takes mail for (act.unsubscribe_by_mail)
 
 
 def is_offered(purpose: int, chosen: bool | None) -> bool:

@@ -24,7 +24,7 @@ def send(client: Client, sender: Sender, **changed: object) -> tuple[str, str]:
 
 
 def path_of(head: bytes) -> str:
-    found = re.search(rb"List-Unsubscribe: <https?://[^/]+(/u/[0-9a-f]+)>", head)
+    found = re.search(rb"List-Unsubscribe: <https?://[^/]+(/u/[0-9a-f]+)>,", head)
     assert found, head
     return found[1].decode()
 

@@ -9,6 +9,7 @@ from django.test import Client
 from delivery.models import Delivery, Event, Ready, Suppression, Waiting
 from delivery.unsubscribe import bounds
 from mailplatform.shell.models import AuditEntry
+from pools.models import StreamMinute
 from tests.api.world import Sender
 from tests.unsubscribe.links import send, token_for
 
@@ -59,6 +60,8 @@ def test_what_waits_in_the_queue_is_stopped(client: Client, acme: Sender) -> Non
     assert b"was stopped" in client.post(link, ONE_CLICK).content
     row = Delivery.objects.get(pk=later)
     assert (row.final, row.reason) == ("suppressed", "suppressed.unsubscribe") and row.done_at
+    minute = StreamMinute.objects.get(suppressed__gt=0)
+    assert (minute.tenant_id, minute.suppressed, minute.provider_id, minute.attempted) == (acme.tenant.pk, 2, 0, 0)
     left = {str(pk) for table in (Waiting, Ready) for pk in table.objects.values_list("pk", flat=True)}
     assert left == {receipt, bob}
 

@@ -25,7 +25,8 @@ from tests.unsubscribe.links import own_head, send
 def test_each_delivery_has_a_link_of_its_own(client: Client, acme: Sender) -> None:
     answer = acme.send(client, stream="news", to=["anna@gmail.com", "bob@gmail.com"]).json()
     heads = [own_head(each["id"]) or b"" for each in answer["deliveries"]]
-    links = [re.search(rb"^List-Unsubscribe: <(http://127\.0\.0\.1:8000/u/[0-9a-f]{52})>\r\n", head) for head in heads]
+    form = rb"^List-Unsubscribe: <(http://127\.0\.0\.1:8000/u/([0-9a-f]{52}))>,\r\n <mailto:u-\2@bounces\.platform\.example\?subject=unsubscribe>\r\n"
+    links = [re.search(form, head) for head in heads]
     assert all(links) and len({link[1] for link in links if link}) == 2
     assert all(head.count(b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n") == 1 for head in heads)
     assert all(max(map(len, head.split(b"\r\n"))) < 998 for head in heads)
@@ -85,6 +86,7 @@ def test_dkim_covers_both_fields_and_an_independent_verifier_says_so() -> None:
     assert names.count(b"list-unsubscribe") == 2 == names.count(b"list-unsubscribe-post") and b"feedback-id" in names
     assert not _verifies(signed.replace(b"=One-Click", b"=One-Clack"), private[1])
     assert not _verifies(signed.replace(b"/u/", b"/v/"), private[1])
+    assert not _verifies(signed.replace(b"<mailto:u-", b"<mailto:v-"), private[1])
     assert not _verifies(b"List-Unsubscribe: <https://evil.example/>\r\n" + signed, private[1])
 
 
