@@ -9,7 +9,7 @@ from psycopg import Connection
 from mailplatform.shell.clock import now
 from mailplatform.shell.ids import lowest_id_at
 
-PERIODIC = {"check_domains": 1, "resume_imports": 1}
+PERIODIC = {"check_domains": 1, "resume_imports": 1, "sweep_unsubscribed": 1}
 
 
 def run_engine(node: str, slot: int) -> str:
@@ -65,6 +65,13 @@ def resume_imports() -> str:
     from delivery.suppressions.job import resume
 
     return resume()
+
+
+def sweep_unsubscribed() -> str:
+    """End what came to wait after its recipient had unsubscribed."""
+    from delivery.unsubscribe.sweep import sweep
+
+    return f"{sweep()} deliveries to recipients who had just unsubscribed ended"
 
 
 def _acknowledge(node: str, slot: int) -> None:

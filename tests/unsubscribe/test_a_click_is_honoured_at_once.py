@@ -157,3 +157,20 @@ def test_a_mail_to_the_token_unsubscribes_too(client: Client, acme: Sender) -> N
         assert not unsubscribe_by_mail(cursor, "f" * 52)
     assert suppressed(acme) == [("anna@gmail.com", "news", "unsubscribe")]
     assert Event.objects.get().data["how"] == "mail"
+
+
+def test_what_came_to_wait_after_the_click_is_stopped_by_the_minute(client: Client, acme: Sender, other: Sender) -> None:
+    """An engine had it in its hands, or it was being accepted: neither saw the click."""
+    from delivery.unsubscribe.sweep import sweep
+
+    _, link = send(client, acme)
+    client.post(link, ONE_CLICK)
+    kept = list(Suppression.objects.all())
+    Suppression.objects.all().delete()
+    late, _ = send(client, acme)
+    receipt = acme.send(client, to="anna@gmail.com").json()["deliveries"][0]["id"]
+    theirs, _ = send(client, other)
+    Suppression.objects.bulk_create(kept)
+    assert (sweep(), sweep()) == (1, 0)
+    assert Delivery.objects.get(pk=late).final == "suppressed"
+    assert Delivery.objects.get(pk=receipt).final is None and Delivery.objects.get(pk=theirs).final is None
