@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db import DatabaseError, connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from delivery.submit.facts import CACHE_S, forget_cached
 from mailplatform.shell.clock import now
@@ -25,7 +25,7 @@ WAITING = """
             SELECT 1 FROM delivery_waiting WHERE tenant_id = %(tenant)s AND domain_id = %(domain)s
             UNION ALL
             SELECT 1 FROM delivery_claimed WHERE tenant_id = %(tenant)s AND domain_id = %(domain)s
-            LIMIT %(limit)s) AS some
+            LIMIT %(limit)s) AS found
 """
 
 
@@ -78,5 +78,5 @@ def _waiting(domain: SendingDomain) -> int | None:
             count = int(cursor.fetchone()[0])
             cursor.execute("SET LOCAL statement_timeout = DEFAULT")
             return count
-    except DatabaseError:
+    except OperationalError:  # the statement took too long
         return None
