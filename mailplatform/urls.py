@@ -15,6 +15,7 @@ urlpatterns = [
     path("", include("pools.console")),
     path("", include("delivery.console")),
     path("", include("delivery.tlspolicy.console")),
+    path("", include("delivery.webhooks.console")),
     path("", include("delivery.returns.console")),
     path("", include("delivery.domains.console")),
     path("", include("delivery.suppressions.console")),

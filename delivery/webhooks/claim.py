@@ -16,7 +16,7 @@ from psycopg.rows import class_row, dict_row
 
 from delivery.webhooks.retry import GIVE_UP_AFTER, IN_TROUBLE
 
-LEASE_S = 60  # a request takes 20 s at most
+LEASE_S = 25  # longer than a request and the writing down of what came of it may take
 LOOK_AGAIN_S = 30  # at what was behind another, should nobody have said that it may go
 TESTS_AT_ONCE = 20
 

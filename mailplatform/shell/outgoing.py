@@ -27,7 +27,7 @@ from mailplatform.shell.addresses import AddressPolicy
 
 LONGEST_URL = 2000
 MOST_ADDRESSES = 4
-KEEP_ALIVE_S = 5.0
+KEEP_ALIVE_S = 2.0  # shorter than most servers keep theirs: no request goes into a connection that is just being closed
 LOCALHOST = ("127.0.0.1", "::1")  # RFC 6761 §6.3: never asked of DNS
 _HOST_NAME = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*(?!\d+\Z)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _PRINTABLE = re.compile(r"[\x21-\x7e]+", re.ASCII)
@@ -214,33 +214,29 @@ async def _beginning(response: httpcore.Response, bounds: Bounds) -> tuple[bytes
 
 
 def _words(failure: Exception, bounds: Bounds) -> str:
-    cause = failure.__cause__
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"its certificate is not valid: {cause.verify_message}"
-    if isinstance(cause, ssl.SSLError):
-        return f"TLS failed: {cause.reason or 'no common ground'}"
+    deep = _deepest(failure)
+    if isinstance(deep, ssl.SSLCertVerificationError):
+        return f"its certificate is not valid: {deep.verify_message}"
+    if isinstance(deep, ssl.SSLError):
+        return f"TLS failed: {(deep.reason or 'no common ground').lower().replace('_', ' ')}"
     if isinstance(failure, httpcore.ConnectTimeout):
         return f"no connection within {bounds.connect_s:g} s"
     if isinstance(failure, httpcore.TimeoutException):
         return f"no answer within {bounds.total_s:g} s"
     if isinstance(failure, httpcore.ConnectError):
-        return f"no connection: {_strerror(failure)}"
+        return f"no connection: {os.strerror(deep.errno).lower() if isinstance(deep, OSError) and deep.errno else 'it cannot be reached'}"
     if isinstance(failure, httpcore.RemoteProtocolError) and "disconnected" not in str(failure):
         return "it answered with something that is not HTTP"
     return "it closed the connection without an answer"
 
 
-def _strerror(failure: BaseException) -> str:
-    """The system's own words, from as deep as they are."""
-    seen: BaseException | None = failure
-    while seen is not None:
-        if isinstance(seen, OSError) and seen.errno:
-            return os.strerror(seen.errno).lower()
-        if isinstance(seen, ExceptionGroup) and seen.exceptions:
-            seen = seen.exceptions[0]
-            continue
-        seen = seen.__cause__ or seen.__context__
-    return "it cannot be reached"
+def _deepest(failure: BaseException) -> BaseException:
+    """What it began with: TLS or the system, below the layers that hand it on."""
+    while inner := (failure.exceptions[0] if isinstance(failure, ExceptionGroup) else failure.__cause__ or failure.__context__):
+        if isinstance(failure, ssl.SSLError):
+            break
+        failure = inner
+    return failure
 
 
 def _is_address(host: str) -> bool:
