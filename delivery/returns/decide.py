@@ -42,7 +42,7 @@ def decide(read: Read, facts: Facts | None, rulebook: RuleBook, at: datetime, be
     if at.timestamp() * 1000 - id_time_ms(facts.id) > believed_for.total_seconds() * 1000:
         return Decided(Counted.TOO_OLD, facts, token=token)
     kind = told.kind if finding.kind in (Kind.BOUNCE, Kind.DELAYED, Kind.RELAYED) else finding.kind
-    if facts.final is None and facts.path is None and not facts.is_claimed:
+    if facts.path is None and not facts.is_claimed:  # no provider ever took it
         return Decided(Counted.NOT_THERE, facts, token=token)
     if facts.is_claimed and kind in _CAME_BACK:  # the answer to its dot is being recorded just now
         return Decided(Counted.NOT_THERE, facts, later=True)

@@ -48,9 +48,11 @@ async def serve(ending: asyncio.Event) -> None:
     stopped = asyncio.Event()
     writing = asyncio.create_task(writer.run(stopped))
     over = asyncio.create_task(ending.wait())
-    await asyncio.wait((over, writing), return_when=asyncio.FIRST_COMPLETED)
-    await listener.stop()
-    stopped.set()
-    over.cancel()
-    await writing
+    try:
+        await asyncio.wait((over, writing), return_when=asyncio.FIRST_COMPLETED)
+        await listener.stop()
+    finally:
+        stopped.set()
+        over.cancel()
+        await writing
     log.info("incoming_ended", taken=writer.told.taken)

@@ -43,14 +43,14 @@ MEANS = {
 def sentence(what: Counted, reporter: str, words: str, reason: str, suppresses: bool, feedback: str = "") -> str:
     """One or two; `words` are the reporter's own."""
     who = reporter or "Somebody"
-    quoted = f" “{words}”" if words else ""
+    quoted = f" “{words}”." if words else ""
     joined = " The address joined the suppression list." if suppresses else ""
     because = reason.partition(".")[2].replace("_", " ") or reason
     match what:
         case Counted.COMPLAINT:
             return f"{who} reports that the recipient complained ({feedback or 'abuse'}).{joined}"
         case Counted.AUTO_REPLY:
-            return f"A machine answered:{quoted or ' without a word.'}"
+            return f"A machine answered:{quoted or ' nothing.'}"
         case Counted.OURS:
             return f"{who} had taken it and sent it back for our infrastructure's fault, {because}.{quoted}"
         case Counted.HARD_BOUNCE:

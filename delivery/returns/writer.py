@@ -16,6 +16,7 @@ from datetime import timedelta
 
 import structlog
 from psycopg import Connection, Error, OperationalError
+from psycopg.errors import DeadlockDetected, SerializationFailure
 
 from delivery.classify.rulebook import RuleBook
 from delivery.returns import effects
@@ -31,7 +32,8 @@ log = structlog.get_logger(__name__)
 GROUP, MOST_WAITING = 100, 1_000
 PATIENCE_S, AGAIN_S = 3.0, 0.2  # for a delivery that is being recorded
 BACK_OFF_S = 1.0
-COUNT_EVERY_S = 2.0
+COUNT_EVERY_S = 0.5
+TRIES = 3  # of a transaction that met another in a circle
 OPTIONS = "-c statement_timeout=15000 -c jit=off"
 TAKEN = "250 2.0.0 OK"
 LATER = "451 4.3.0 Not now; come back later"
@@ -151,13 +153,22 @@ class Writer:
             rulebook = self._rules.of(connection)
             for one in group:
                 one.read = one.read or self._read(one.arrived)
-            with connection.transaction(), connection.cursor() as cursor:
-                decided = self._applied(cursor, group, rulebook)
-                effects.count(cursor, counts + Counter(one.what for one in decided if not one.later), now())
-            return decided
-        except (OperationalError, Error):
+            for left in reversed(range(TRIES)):
+                try:
+                    return self._committed(connection, group, counts, rulebook)
+                except (DeadlockDetected, SerializationFailure):
+                    if not left:
+                        raise
+            raise AssertionError("the last try returns or raises")
+        except Error:
             self._drop()
             raise
+
+    def _committed(self, connection: Connection, group: Sequence[_Waiting], counts: Counter[Counted], rulebook: RuleBook) -> list[Decided]:
+        with connection.transaction(), connection.cursor() as cursor:
+            decided = self._applied(cursor, group, rulebook)
+            effects.count(cursor, counts + Counter(one.what for one in decided if not one.later), now())
+        return decided
 
     def _applied(self, cursor: effects.Cursor, group: Sequence[_Waiting], rulebook: RuleBook) -> list[Decided]:
         at = now()

@@ -215,9 +215,9 @@ class Session(SMTP):
 
     def _close(self) -> None:
         if self.transport is not None:
-            if self._out:
+            if self._out and not self.transport.is_closing():  # uvloop raises where asyncio only logs
                 self._writer.write(bytes(self._out))
-                self._out.clear()
+            self._out.clear()
             self.deadline = self.loop.time() + GOODBYE_S
             self.leaving = "gone"
             self.transport.close()

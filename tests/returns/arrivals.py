@@ -159,10 +159,12 @@ def listening(folder: Path, believed_for: timedelta = timedelta(days=30), feedba
         stopped = asyncio.Event()
         writing = asyncio.create_task(writer.run(stopped))
         ready.set_result(asyncio.get_running_loop())
-        await ending.wait()
-        await listener.stop(2.0)
-        stopped.set()
-        await writing
+        try:
+            await ending.wait()
+            await listener.stop(2.0)
+        finally:
+            stopped.set()
+            await writing
 
     def run() -> None:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

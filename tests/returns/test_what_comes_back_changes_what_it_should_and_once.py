@@ -173,6 +173,17 @@ def test_a_return_path_of_a_delivery_that_never_went_is_counted_and_nothing_else
     assert counted() == {"not_there": 2} and state(waiting.deliveries[0].id)[0] is None
 
 
+def test_a_report_about_mail_that_was_refused_at_once_changes_nothing(served: Served) -> None:
+    house, provider = House.build(), knows("gmail.com")
+    house.put(house.message(TO))
+    with engine(house) as number:
+        (claim,) = claimed(house, provider.id, number)
+        keep(number, settled(house, claim, number, "bounced"))
+    before = state(claim.id)
+    assert served.send(path_of(claim.id), bounce(TO))[0] == 250
+    assert state(claim.id) == before and suppressed() == [] and counted() == {"not_there": 1}
+
+
 def test_a_bounce_that_overtakes_the_record_of_its_delivery_waits_for_it(served: Served) -> None:
     house, provider = House.build(), knows("gmail.com")
     house.put(house.message(TO))

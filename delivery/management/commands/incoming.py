@@ -1,6 +1,7 @@
 """`manage.py incoming`: takes what comes back: bounces, feedback reports, auto-replies (delivery/returns)."""
 
-from django.core.management.base import BaseCommand
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
 
 
 class Command(BaseCommand):
@@ -11,4 +12,9 @@ class Command(BaseCommand):
         from delivery.returns.serve import serve
         from delivery.smtpd.listener import run
 
-        run(serve)
+        if not settings.INCOMING:
+            raise CommandError("Say where to listen: set INCOMING to ADDRESS:PORT, like 0.0.0.0:25.")
+        try:
+            run(serve)
+        except OSError as error:
+            raise CommandError(f"It cannot listen at {settings.INCOMING}: {error}. Port 25 is for root, or for who has CAP_NET_BIND_SERVICE.") from None
