@@ -221,7 +221,11 @@ class DkimKeyAdmin(ModelAdmin):
         assert isinstance(obj, DkimKey)
         if not change:
             private, obj.public_record = make_key(obj.algorithm)
-            obj.private_encrypted = encrypt(private)
+            obj.private_encrypted, obj.active = encrypt(private), False  # it signs once its record was seen (delivery.domains)
+        elif obj.active:
+            obj.activated_at, obj.retired_at = obj.activated_at or now(), None
+        else:
+            obj.retired_at = obj.retired_at or now()  # turned off by a person: no look takes it into use again
         super().save_model(request, obj, form, change)
 
 

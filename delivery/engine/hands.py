@@ -186,8 +186,8 @@ class Hands:
         known = self._keyring.known(domain_id)
         return await self.in_database(_load_keys, self._keyring, domain_id) if known is None else known
 
-    def return_path(self, delivery: UUID) -> str:
-        return return_path(delivery, self.setup.secret, self.setup.return_path_domain)
+    def return_path(self, delivery: UUID, domain_id: int) -> str:
+        return return_path(delivery, self.setup.secret, self._keyring.return_path_host(domain_id) or self.setup.return_path_domain)
 
     def other_paths(self, claim: Claim, ip_id: int) -> int:
         """Sending IPs of the pool, on any engine, that this delivery has not tried; none where all would meet the same wall."""

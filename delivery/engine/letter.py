@@ -54,6 +54,6 @@ class Letter:
             claim, body = self.job.claim, self.job.body
             self.head = self._paper.seal()
             size = len(self.head) + len(self.body)
-            sender = self._hands.return_path(claim.id)
+            sender = self._hands.return_path(claim.id, claim.domain_id)
             self.envelope = Envelope(sender, claim.recipient, size, body.needs_8bit, body.needs_smtputf8, body.wire_ready)
         return self.envelope

@@ -1,4 +1,4 @@
-"""Which keys sign for a domain, and the signature fields of one message.
+"""Which keys sign for a domain, the signature fields of one message, and the return path that a domain has of its own.
 
 Owns: loaded signers, for a minute each (parsing an RSA key costs more than signing with it). Promises: active keys only, RSA
 first (verifiers that know one algorithm know that one); a key that cannot be opened or parsed is logged by its name and left out,
@@ -20,10 +20,11 @@ REFRESH_S = 60.0
 LIMIT = 10_000
 
 KEYS_OF_A_DOMAIN = """
-SELECT domain.name, key.selector, key.algorithm, key.private_encrypted
-  FROM tenants_dkimkey key
-  JOIN tenants_sendingdomain domain ON domain.id = key.domain_id
- WHERE key.domain_id = %s AND key.active
+SELECT domain.name, key.selector, key.algorithm, key.private_encrypted,
+       CASE WHEN domain.return_path_seen_at IS NULL THEN '' ELSE domain.return_path_host END
+  FROM tenants_sendingdomain domain
+  LEFT JOIN tenants_dkimkey key ON key.domain_id = domain.id AND key.active
+ WHERE domain.id = %s
  ORDER BY key.algorithm = 'rsa-sha256' DESC, key.selector
 """
 
@@ -37,6 +38,7 @@ class Keyring:
         self._lock = threading.Lock()
         self._known: dict[int, tuple[float, tuple[Signer, ...]]] = {}
         self._parsed: dict[tuple[str, str, bytes], Signer] = {}
+        self._return_paths: dict[int, str] = {}
 
     def known(self, domain_id: int) -> tuple[Signer, ...] | None:
         """The signers if they are loaded and fresh: no database, no waiting."""
@@ -49,14 +51,24 @@ class Keyring:
         if (signers := self.known(domain_id)) is not None:
             return signers
         cursor.execute(KEYS_OF_A_DOMAIN, (domain_id,))
-        made = (self._signer(*row) for row in cursor.fetchall())
+        rows = cursor.fetchall()
+        made = (self._signer(*row[:4]) for row in rows if row[1] is not None)
         signers = tuple(signer for signer in made if signer is not None)
         with self._lock:
             if len(self._known) >= LIMIT:
                 self._known.clear()
                 self._parsed.clear()
+                self._return_paths.clear()
+            if rows and rows[0][4]:
+                self._return_paths[domain_id] = rows[0][4]
+            else:
+                self._return_paths.pop(domain_id, None)
             self._known[domain_id] = (self._clock() + self._refresh_s, signers)
         return signers
+
+    def return_path_host(self, domain_id: int) -> str:
+        """The domain's own return path, as of when its keys were loaded last; empty: the platform's."""
+        return self._return_paths.get(domain_id, "")
 
     def _signer(self, domain: str, selector: str, algorithm: str, encrypted: bytes) -> Signer | None:
         key = (domain, selector, bytes(encrypted))

@@ -1,6 +1,7 @@
 """The keyring over the real table, with keys encrypted at rest."""
 
 import threading
+from datetime import UTC, datetime
 
 import pytest
 from django.db import connection
@@ -61,6 +62,22 @@ def test_keys_are_asked_for_again_after_a_while(domain: SendingDomain, django_as
     now[0] = 61.0
     assert keyring.known(domain.pk) is None
     assert selectors(keyring, domain) == ["new"]
+
+
+def test_a_return_path_of_its_own_is_known_while_it_was_seen_right(domain: SendingDomain) -> None:
+    now_s = [0.0]
+    keyring = Keyring(clock=lambda: now_s[0])
+
+    def host(**fields: object) -> str:
+        SendingDomain.objects.filter(pk=domain.pk).update(**fields)
+        now_s[0] += 61
+        with connection.cursor() as cursor:
+            assert keyring.load(cursor, domain.pk) == (), "without a key, too"
+        return keyring.return_path_host(domain.pk)
+
+    assert host() == "" and host(return_path_host="bounces.sender.test") == ""
+    assert host(return_path_seen_at=datetime.now(UTC)) == "bounces.sender.test"
+    assert host(return_path_seen_at=None) == ""
 
 
 def test_threads_share_signers(domain: SendingDomain) -> None:
