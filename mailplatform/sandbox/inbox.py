@@ -10,10 +10,12 @@ import json
 import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from . import pages
 from .form import faults_of
 from .habits import BIG
+from .leaving import leave, way_out
 from .reading import readable
 from .verdict import signatures_of
 from .web import Request, Response
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 _MOST_ROWS = 100_000
 _ROWS_A_PAGE = 50
+_LEAVE = re.compile(r"/message/(\d{1,15})/unsubscribe")
 _MESSAGE = re.compile(r"(?:/api)?/message/(\d{1,15})(/html|/raw)?")
 
 
@@ -46,6 +49,8 @@ class Inbox:
             return _json({"error": "This host name is not the sandbox's."}, 421)
         if request.path == "/api/control":
             return self._control(request)
+        if request.method == "POST" and (match := _LEAVE.fullmatch(request.path)):
+            return await self._leave(request, int(match[1]))
         if request.method not in ("GET", "HEAD"):
             return _json({"error": "Only GET here; POST /api/control steers."}, 405)
         if (api := self._api.get(request.path)) is not None:
@@ -115,7 +120,21 @@ class Inbox:
                 (row["rcpt"], row["message_id"], row["delivery_id"], n),
             )
         complained = bool(await self.world.store.rows("SELECT 1 FROM complaint WHERE n = ?", (n,)))
-        return _page(pages.message(row, mail, signatures, faults, copies, complained))
+        return _page(pages.message(row, mail, signatures, faults, copies, complained, way_out(mail, signatures), request.query.get("left", "")[:200]))
+
+    async def _leave(self, request: Request, n: int) -> Response:
+        """Press the message's unsubscribe button; only a page of ours may ask for it."""
+        origin = request.headers.get("origin", "")
+        if not _is_loopback(request.peer) or (origin and origin.partition("://")[2] != request.headers.get("host", "")):
+            return _page(pages.missing("Only this inbox, on this machine, may press the button."), 403)
+        raw, loop = await self.world.store.raw(n), asyncio.get_running_loop()
+        mail = await loop.run_in_executor(None, readable, raw) if raw is not None else None
+        signatures = await loop.run_in_executor(None, signatures_of, raw, self.world.directory.txt) if raw is not None else []
+        out = way_out(mail, signatures)
+        if out is None or not out.url:
+            return _page(pages.missing("This message has no unsubscribe button."), 404)
+        _, said = await loop.run_in_executor(None, leave, out.url)
+        return Response(b"", status=303, headers={"Location": f"/message/{n}?{urlencode({'left': said})}"})
 
     # -- JSON -----------------------------------------------------------------------------------------------------------
     async def _accepted(self, request: Request) -> Any:

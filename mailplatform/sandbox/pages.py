@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 from .behaviour import BEHAVIOURS
 from .habits import BIG, load
+from .leaving import WayOut
 from .reading import Readable
 from .verdict import Signature
 
@@ -144,15 +145,30 @@ def _behaviours() -> str:
 
 
 # -- one message --------------------------------------------------------------------------------------------------------
-def message(row: Row, mail: Readable | None, signatures: Sequence[Signature], faults: Sequence[str], copies: Sequence[Row], complained: bool) -> bytes:
-    """Everything about one message."""
-    main = f"""<div class="head"><h1>{_message_sentence(row, mail, signatures)}</h1><p class="subject">{e(row["subject"] or "(no subject)")}</p></div>
+def message(
+    row: Row, mail: Readable | None, signatures: Sequence[Signature], faults: Sequence[str], copies: Sequence[Row], complained: bool,
+    out: WayOut | None = None, left: str = "",
+) -> bytes:  # fmt: skip
+    """Everything about one message; `left` is what was said when its unsubscribe button was pressed."""
+    subject = f'<p class="subject">{e(row["subject"] or "(no subject)")}</p>'
+    main = f"""<div class="head"><h1>{_message_sentence(row, mail, signatures)}</h1>{subject}{_leaving(row, out, left)}</div>
 <div class="cols"><div class="stack">{_bodies(row, mail)}</div><div class="stack">
 <section class="panel"><header><h2>Delivery</h2></header>{_delivery(row, copies, complained)}</section>
 <section class="panel"><header><h2>DKIM</h2></header>{_signatures(signatures, mail)}</section>
 <section class="panel"><header><h2>Form</h2></header>{_faults(faults, mail)}</section></div></div>
 {_headers(row, mail)}"""
     return _page(f"To {row['rcpt']}", main)
+
+
+def _leaving(row: Row, out: WayOut | None, left: str) -> str:
+    """The button beside the sender, or why there is none."""
+    if left:
+        return f"<p>Unsubscribed by one click: {e(left)}.</p>"
+    if out is None:
+        return ""
+    if out.why_not:
+        return f'<p class="unit">It names a way to unsubscribe, but no button is shown: {e(out.why_not)}.</p>'
+    return f'<form method="post" action="/message/{row["n"]}/unsubscribe"><button class="btn" type="submit">Unsubscribe</button></form>'
 
 
 def _message_sentence(row: Row, mail: Readable | None, signatures: Sequence[Signature]) -> str:
