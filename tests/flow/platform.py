@@ -211,6 +211,10 @@ class Platform:
     def sandbox_smtp_port(self) -> int:
         return int(json.loads((self.data / "sandbox" / "ports.json").read_text())["smtp"])
 
+    def incoming_port(self) -> int:
+        """Where what comes back is taken."""
+        return int(json.loads((self.data / "ports.json").read_text())["returns"])
+
     def arrived(self, delivery: object) -> list[dict[str, Any]]:
         """What the simulated internet accepted of a delivery."""
         return list(self.sandbox(f"/api/find?id={delivery}")["found"])

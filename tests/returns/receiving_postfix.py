@@ -8,6 +8,7 @@ import contextlib
 import os
 import pwd
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -107,8 +108,6 @@ class ReceivingPostfix:
 
 
 def _greets(port: int) -> bool:
-    import socket
-
     with contextlib.suppress(OSError), socket.create_connection((ADDRESS, port), 2) as connection:
         return connection.recv(512).startswith(b"220")
     return False

@@ -7,28 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.flow.platform import wait_until
-from tests.listening import Listening
 from tests.queue.house import House, rows
 from tests.returns.arrivals import KEYS, Served, delivered, events, listening, path_of, state, suppressed
+from tests.returns.next_hop import NextHop
 from tests.returns.receiving_postfix import ADDRESS, ReceivingPostfix, why_not
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.skipif(bool(why_not()), reason=why_not())]
-REFUSALS = {b"unknown": b"550 5.1.1 No such user here", b"full": b"552 5.2.2 Mailbox full, over quota"}
-
-
-class NextHop(Listening):
-    """A server that knows nobody, in words of its own."""
-
-    def _serve(self, sock: object) -> None:
-        reader = sock.makefile("rb")  # type: ignore[attr-defined]
-        sock.sendall(b"220 store.example ESMTP\r\n")  # type: ignore[attr-defined]
-        for line in reader:
-            verb = line[:4].upper()
-            if verb == b"RCPT":
-                answer = next((said for word, said in REFUSALS.items() if word in line), b"250 2.1.5 Ok")
-            else:
-                answer = {b"DATA": b"354 Go on", b"QUIT": b"221 Bye"}.get(verb, b"250 store.example")
-            sock.sendall(answer + b"\r\n")  # type: ignore[attr-defined]
 
 
 @pytest.fixture
