@@ -7,6 +7,7 @@ together have at most half of all. What is left is dealt one at a time, who has 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 
 MOST_IN_ALL = 200
 MOST_AN_ENDPOINT, MOST_WHEN_SLOW, MOST_IN_TROUBLE = 8, 2, 1
@@ -30,21 +31,18 @@ def deal(
     rooms: Counter[int] = Counter()
     tenants: Counter[int] = Counter(tenant_in_flight)
     free, free_for_slow = MOST_IN_ALL - sum(in_flight.values()), MOST_FOR_THE_SLOW - slow_in_flight
-    turn = sorted(asking, key=lambda one: in_flight.get(one.endpoint_id, 0))
-    while turn and free > 0:
-        further = []
-        for one in turn:
-            id_, is_slow = one.endpoint_id, one.in_trouble or one.endpoint_id in slow
-            if free <= 0 or in_flight.get(id_, 0) + rooms[id_] >= _most(one, slow) or tenants[one.tenant_id] >= MOST_A_TENANT:
-                continue
-            if is_slow and free_for_slow <= 0:
-                continue
-            rooms[id_] += 1
-            tenants[one.tenant_id] += 1
-            free -= 1
-            free_for_slow -= is_slow
-            further.append(one)
-        turn = further
+    line = [(in_flight.get(one.endpoint_id, 0), place, one) for place, one in enumerate(asking)]
+    heapify(line)
+    while line and free > 0:
+        has, place, one = heappop(line)
+        is_slow = one.in_trouble or one.endpoint_id in slow
+        if has >= _most(one, slow) or tenants[one.tenant_id] >= MOST_A_TENANT or (is_slow and free_for_slow <= 0):
+            continue  # nothing that follows makes room for it
+        rooms[one.endpoint_id] += 1
+        tenants[one.tenant_id] += 1
+        free -= 1
+        free_for_slow -= is_slow
+        heappush(line, (has + 1, place, one))
     return dict(rooms)
 
 
