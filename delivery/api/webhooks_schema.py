@@ -40,7 +40,7 @@ class WebhookAnswer(serializers.Serializer[Any]):
     description = serializers.CharField(allow_blank=True)
     events = serializers.ListField(child=serializers.ChoiceField(choices=_KINDS))
     streams = serializers.ListField(child=serializers.CharField(), help_text="Empty: all.")
-    state = serializers.ChoiceField(choices=list(EndpointState.values))
+    state = serializers.CharField(help_text=", ".join(EndpointState.values))
     stopped_why = serializers.CharField(allow_blank=True, help_text="Why the platform disabled it.")
     failing_since = serializers.DateTimeField(allow_null=True, help_text="Nothing has come through since then.")
     failures_in_a_row = serializers.IntegerField()

@@ -149,5 +149,6 @@ def _read(connection: Connection, ids: list[int]) -> list[Taken]:
         return []
     with connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(READ, [ids]).fetchall()
-    names = ("id", "webhook_id", "endpoint_id", "tenant_id", "kind", "tries", "give_up_at")
-    return [Taken(*(row[name] for name in names), row=row) for row in rows]
+    return [
+        Taken(row["id"], row["webhook_id"], row["endpoint_id"], row["tenant_id"], row["kind"], row["tries"], row["give_up_at"], row) for row in rows
+    ]
