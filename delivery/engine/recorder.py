@@ -20,7 +20,7 @@ from delivery.queue.settled import Settled
 from delivery.queue.wake import Lane, notify
 
 BATCH = 500
-REST_S = 0.03
+REST_S = 0.08
 log = structlog.get_logger(__name__)
 
 Lanes = frozenset[Lane]
