@@ -22,16 +22,18 @@ _FIELDS = {
     "streams": {"type": "array", "items": _text(), "maxItems": 100, "description": "Only these streams' mail; empty or left out: all."},
     "state": {"type": "string", "enum": ["active", "paused"], "description": "While it is paused, what happens is written down and waits."},
 }
-_NEW, _CHANGED = _object(_FIELDS, ["url"], title="New webhook"), _object(_FIELDS, [], title="Changed webhook")
-_REPLAY = _object(
-    {
+_NEW = _object(_FIELDS, ["url"], title="New webhook")
+_CHANGED = {"type": "object", "properties": _FIELDS, "additionalProperties": False, "title": "Changed webhook"}
+_REPLAY = {
+    "type": "object",
+    "title": "Replay",
+    "additionalProperties": False,
+    "properties":     {
         "since": _text("What was given up of what happened since then; RFC 3339 with a zone.", format="date-time"),
         "event_id": {"type": "integer", "minimum": 0, "description": "In place of since: this one event, whatever came of it."},
         "preview": {"type": "boolean", "default": False, "description": "Only count."},
     },
-    [],
-    title="Replay",
-)
+}
 
 
 class WebhookAnswer(serializers.Serializer[Any]):
