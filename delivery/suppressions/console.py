@@ -7,7 +7,7 @@ only by a form that says what that means.
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from django.contrib import messages
 from django.db import OperationalError, transaction
@@ -108,7 +108,8 @@ def suppression_remove(request: HttpRequest, pk: int) -> HttpResponse:
 @undoer("suppression removed")
 def _suppressed_again(request: HttpRequest, *, tenant: int, stream: int | None, address: str, reason: str, detail: str, at: str) -> str:
     values = {"reason": reason, "detail": detail, "created_at": datetime.fromisoformat(at)}
-    Suppression.objects.get_or_create(tenant_id=tenant, stream_id=stream, address=address, defaults=values)
+    of = Stream.objects.filter(pk=stream).first() if stream is not None else None
+    Suppression.objects.get_or_create(tenant_id=tenant, stream=of, address=address, defaults=values)
     return f"{address} is not mailed."
 
 
@@ -142,11 +143,11 @@ def suppression_import_upload(request: HttpRequest) -> HttpResponse:
     """Store the file, then show what was recognised."""
     tenant = _chosen_tenant(request)
     file = request.FILES.get("file")
-    if file is None:
+    if file is None or file.file is None:
         messages.error(request, "Choose a file first.")
         return redirect("suppression_imports")
     try:
-        made = take(Upload(tenant.pk, file.file, file.name or "", str(getattr(request.user, "email", ""))), ImportState.PREVIEW)
+        made = take(Upload(tenant.pk, cast(BinaryIO, file.file), file.name or "", str(getattr(request.user, "email", ""))), ImportState.PREVIEW)
     except Refused as no:
         messages.error(request, no.sentence)
         return redirect("suppression_imports")

@@ -9,7 +9,8 @@ from tests.console.world import World
 
 OWN_APPS = ("shell", "tenants", "pools", "delivery", "warming", "monitoring")
 # What is only a part or a counter of another: shown where its owner is.
-WITHOUT = {"FairTag", "TransactionalPace", "IdempotencyKey", "PoolMember", "Body", "SuppressionImportPart"}  # a body is read on the message page, by permission and audited
+# What people wrote (a body, a file's lines) is not for the admin: a body is read on the message page, by permission and audited.
+WITHOUT = {"FairTag", "TransactionalPace", "IdempotencyKey", "PoolMember", "Body", "SuppressionImportPart"}
 
 
 def test_every_model_is_registered() -> None:
