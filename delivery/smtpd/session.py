@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd's: a line for everything that anybody says
 
 MAX_COMMAND = 2_048  # octets; RFC 5321 §4.5.3.1.4 asks for 512, SMTPUTF8 and parameters need more
+READ_AHEAD = 16 * 1024  # twice as much stops the transport
 MAX_AUTH = 12_288  # RFC 4954 §4
 PROXY_S, GOODBYE_S = 5.0, 2.0
 HANDSHAKE_S = 15
@@ -44,11 +45,16 @@ class _NoTimer:
 
 
 class Session(SMTP):
-    line_length_limit = 16 * 1024  # of the reader: twice as much stops the transport
-
     def __init__(self, listener: "Listener", door: "Door", loop: asyncio.AbstractEventLoop) -> None:
         limits = listener.gate.limits
-        super().__init__(object(), hostname=listener.host_name, ident="ESMTP", enable_SMTPUTF8=True, data_size_limit=limits.message_bytes, loop=loop)
+        # aiosmtpd's own __init__ looks all methods up by name, for each connection anew (100 µs): what it finds is always the same.
+        asyncio.StreamReaderProtocol.__init__(
+            self, asyncio.StreamReader(limit=READ_AHEAD, loop=loop), client_connected_cb=self._cb_client_connected, loop=loop
+        )
+        self.loop, self.hostname = loop, listener.host_name
+        self.event_handler, self._handle_hooks = None, {}
+        self.session = self.envelope = self.transport = None
+        self._handler_coroutine = self._timeout_handle = self._tls_protocol = self._original_transport = None
         self.listener, self.door, self.service, self.limits = listener, door, door.service, limits
         self.client = Client("")
         self.mail: Mail | None = None
@@ -159,13 +165,13 @@ class Session(SMTP):
             self._refuse(bad.reply)
 
     async def _command(self, name: str, argument: str) -> None:
-        method = self._smtp_methods.get(name)
+        method = _METHODS.get(name)
         if method is None:
             raise Bad("500 5.5.1 There is no such command")
         self._idle += name not in ("RCPT", "DATA", "QUIT")
         if self.service.wants_login and self.client.login is None and name not in _BEFORE_LOGIN:
             raise Bad("530 5.7.0 Authentication required" if self.client.tls else "530 5.7.0 Must issue a STARTTLS command first")
-        await method(argument)
+        await method(self, argument)
 
     def expire(self) -> None:
         """Its time is over; called by the listener. The second time it is cut off."""
@@ -426,3 +432,5 @@ class Session(SMTP):
         self._idle = 0
         return str(await self._decided(self.service.message(self.client, mail, body.content())))
 
+
+_METHODS = {name.removeprefix("smtp_"): getattr(Session, name) for name in dir(Session) if name.startswith("smtp_")}
