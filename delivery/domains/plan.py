@@ -1,6 +1,6 @@
 """What is known of a sending domain before DNS is asked: a value, and the one place that loads it.
 
-The sending IPs are those of the pools that the tenant's streams point at, with the pools' fallbacks; at most MOST_IPS are looked at one by one.
+The sending IPs are those of the pools that the tenant's streams point at, with their fallbacks; at most MOST_IPS are looked at one by one.
 """
 
 from dataclasses import dataclass
