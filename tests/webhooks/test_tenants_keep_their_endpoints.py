@@ -32,10 +32,10 @@ def patch(client: Client, sender: Sender, id_: int, data: dict[str, Any]) -> Any
 
 def event(endpoint: WebhookEndpoint, state: str = "failed", at: datetime | None = None, **changed: Any) -> WebhookEvent:
     source, at = time_ordered_id(), at or datetime.now(UTC)
-    values = {"kind": "message.bounced", "state": state, "tries": 3, **changed}
+    values = {"kind": "message.bounced", "state": state, "tries": 3, "delivery_id": source, **changed}
     made = WebhookEvent.objects.create(
         webhook_id=outbox.webhook_id(source, values["kind"], endpoint.pk), tenant_id=endpoint.tenant_id, endpoint_id=endpoint.pk, message_id=source,
-        delivery_id=source, source_id=source, at=at, due_at=at, **values,
+        source_id=source, at=at, due_at=at, **values,
     )  # fmt: skip
     WebhookTry.objects.create(
         event_id=made.pk, tenant_id=endpoint.tenant_id, endpoint_id=endpoint.pk, at=at, number=1, ok=state == "sent", status=500, milliseconds=3, problem="x"
