@@ -34,9 +34,9 @@ def as_role(world: World) -> Callable[[str], Client]:
     return sign_in
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[object]:
-    """Debian's Chromium, without a word to the outside."""
+    """Debian's Chromium, without a word to the outside. For one file: as long as it is there, nothing else in this thread can run a loop."""
     path = shutil.which("chromium")
     if path is None:
         pytest.skip("these need Chromium: apt-get install chromium")
