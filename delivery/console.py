@@ -22,6 +22,7 @@ from delivery.lanes import lanes_now
 from delivery.models import CampaignBlock, DeliveryState, Event
 from delivery.queue.blocks import release
 from delivery.queue.cancel import cancel
+from delivery.queue.happened import Happened, Kind, tell
 from delivery.queue.promote import PUT_BACK
 from delivery.search import Answer, Found, Question, id_in, search
 from mailplatform.shell import formats
@@ -163,7 +164,10 @@ def message_release(request: HttpRequest, some_id: UUID) -> HttpResponse:
         let_go = cursor.rowcount
         if let_go:
             data = {"by": getattr(request.user, "email", "")}
-            Event.objects.create(id=time_ordered_id(), delivery_id=delivery.pk, tenant_id=message.tenant_id, kind=word, at=now(), data=data)
+            if word == Kind.RELEASED:
+                tell(cursor.connection.cursor(), [Happened(delivery.pk, message.tenant_id, Kind.RELEASED, data)], now())
+            else:
+                Event.objects.create(id=time_ordered_id(), delivery_id=delivery.pk, tenant_id=message.tenant_id, kind=word, at=now(), data=data)
             record_request(request, f"delivery {word}", f"message {message.pk}", f"{button}: delivery {delivery.pk} to {delivery.recipient}.")
     if let_go:
         messages.success(request, f"It was {word}.")

@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from delivery.models import WebhookEndpoint, WebhookEvent
+from delivery.models import Delivery, WebhookEndpoint, WebhookEvent
 from mailplatform.shell.models import AuditEntry
+from mailplatform.tenants.models import Tenant
 from tests.console.world import World
 from tests.webhooks.house import endpoint
 from tests.webhooks.test_tenants_keep_their_endpoints import event
@@ -111,3 +112,9 @@ def test_what_a_receiver_answered_is_shown_as_text(as_role, theirs: WebhookEndpo
     WebhookTry.objects.update(answer="<script>alert(1)</script>", problem="<b>x</b>")
     page = as_role("operator").get(f"/webhooks/{theirs.pk}/").content.decode()
     assert "<script>alert(1)" not in page and "<b>x</b>" not in page and "&lt;script&gt;" in page
+
+
+def test_what_a_person_releases_is_told(as_role, world: World) -> None:
+    hears = endpoint(Tenant.objects.get(pk=Delivery.objects.get(pk=world.deliveries["held"]).tenant_id))
+    as_role("operator").post(f"/messages/{world.deliveries['held']}/release/", {"waits_for": "hold"})
+    assert list(WebhookEvent.objects.values_list("endpoint_id", "kind", "delivery_id")) == [(hears.pk, "message.released", world.deliveries["held"])]

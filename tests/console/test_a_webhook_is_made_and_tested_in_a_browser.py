@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from delivery.models import WebhookEndpoint, WebhookTry
-from tests.console.conftest import browser  # noqa: F401  a fixture
 from tests.console.test_in_a_browser import AXE, PHONE, WIDE, there, visit  # noqa: F401  fixtures
 from tests.console.world import World
 from tests.webhooks.house import endpoint
@@ -48,8 +47,7 @@ def test_a_tenants_person_makes_one_and_sees_the_tests_answer(visit: Any, there:
     until(lambda: WebhookTry.objects.filter(ok=True).exists())
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_pages_are_accessible_and_fit_a_phone(visit: Any, there: World, scheme: str) -> None:  # noqa: F811
+def test_the_pages_are_accessible_and_fit_a_phone(visit: Any, there: World) -> None:  # noqa: F811
     at = datetime.now(UTC)
     well = endpoint(there.tenants["harbour"], "https://127.0.0.1:9443/harbour/mail-events", description="Order service", last_success_at=at)
     ill = endpoint(
@@ -57,17 +55,17 @@ def test_the_pages_are_accessible_and_fit_a_phone(visit: Any, there: World, sche
         last_problem="no connection: connection refused", retry_at=at + timedelta(minutes=12),
     )  # fmt: skip
     endpoint(there.tenants["lumen"], "https://127.0.0.1:9443/old", state="disabled", stopped_why="It answered 410 Gone: it wants to hear no more.")
-    for number in range(6):
-        event(well, "sent" if number % 3 else "failed", delivery_id=there.deliveries["bounced"])
+    for number in range(3):
+        event(well, "sent" if number else "failed", delivery_id=there.deliveries["bounced"])
         event(ill, delivery_id=there.deliveries["deferred"])
     WebhookTry.objects.filter(ok=True).update(status=204, problem="")
     WebhookTry.objects.filter(ok=False).update(problem="it answered 500", answer="Traceback (most recent call last): …")
-    for viewport, size in ((WIDE, "wide"), (PHONE, "phone")):
-        pages = {"list": "/webhooks/", "failing": f"/webhooks/{ill.pk}/", "well": f"/webhooks/{well.pk}/", "form": "/webhooks/new/?tenant=lumen"}
-        for name, url in pages.items():
-            page = visit(url, viewport=viewport, scheme=scheme)
-            picture(page, f"{name}-{size}-{scheme}")
-            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{url} scrolls sideways"
+    pages = {"list": "/webhooks/", "failing": f"/webhooks/{ill.pk}/", "form": "/webhooks/new/?tenant=lumen"}
+    for viewport, scheme, names in ((PHONE, "light", ("list", "failing", "form")), (WIDE, "dark", ("list", "failing"))):
+        for name in names:
+            page = visit(pages[name], viewport=viewport, scheme=scheme)
+            picture(page, f"{name}-{scheme}")
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} scrolls sideways"
             page.evaluate(AXE.read_text())
             found = page.evaluate("axe.run().then(result => result.violations.map(one => one.id + ': ' + one.nodes[0].html))")
-            assert found == [], url
+            assert found == [], name
