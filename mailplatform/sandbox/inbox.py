@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 from . import pages
 from .form import faults_of
 from .habits import BIG
+from .hooks import Hooks
 from .leaving import leave, way_out
 from .reading import readable
 from .verdict import signatures_of
@@ -34,6 +35,7 @@ class Inbox:
 
     def __init__(self, world: "World") -> None:
         self.world = world
+        self.hooks = Hooks()
         self._api: dict[str, Callable[[Request], Awaitable[Any]]] = {
             "/api/accepted": self._accepted,
             "/api/counts": self.counts,
@@ -49,6 +51,8 @@ class Inbox:
             return _json({"error": "This host name is not the sandbox's."}, 421)
         if request.path == "/api/control":
             return self._control(request)
+        if request.path == "/hooks" or request.path.startswith("/hooks/"):
+            return self.hooks.answer(request)
         if request.method == "POST" and (match := _LEAVE.fullmatch(request.path)):
             return await self._leave(request, int(match[1]))
         if request.method not in ("GET", "HEAD"):

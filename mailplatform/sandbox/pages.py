@@ -52,7 +52,8 @@ def _page(title: str, main: str) -> bytes:
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{e(title)} · Sandbox</title><link rel="icon" href="data:,"><link rel="stylesheet" href="/style.css"></head>
 <body><a class="skip" href="#page">To the page</a>
-<header class="top"><a class="brand" href="/">Sandbox inbox</a><nav aria-label="Sandbox"><a href="/">Mail</a><a href="/providers">Providers</a></nav>
+<header class="top"><a class="brand" href="/">Sandbox inbox</a><nav aria-label="Sandbox"><a href="/">Mail</a><a href="/providers">Providers</a>
+<a href="/hooks">Webhooks</a></nav>
 <span class="badge simulated">{_mark("limited")}Simulated</span></header>
 <main id="page">{main}</main>
 <footer>A simulated internet on this machine. The mailbox providers here are imitations, and no mail leaves.</footer></body></html>
@@ -264,6 +265,28 @@ def providers(groups: Mapping[str, Mapping[str, Any]], outages: Mapping[str, str
 <th scope="col" class="num">Refused</th><th scope="col" class="num wide-only">Connections</th><th scope="col" class="num wide-only">Complaints</th>
 <th scope="col" class="wide-only">Limits and forms broken by the sender</th></tr></thead><tbody>{body}</tbody></table></section>""",
     )
+
+
+def hooks(heard: Sequence[tuple[int, str, str, str, Mapping[str, Any], str]]) -> bytes:
+    """Webhooks that came: time, for whom, id, signature, event, the body as it was."""
+    rows = "".join(
+        f"""<tr><td>{_clock(at)}</td><th scope="row">{e(event.get("type", "no JSON"))}</th><td>{e(_of(event).get("recipient") or "")}</td>
+<td class="wide-only">{e(name)}</td><td class="wide-only"><details><summary>{e(id_)}</summary><pre>{e(signature)}
+{e(body)}</pre></details></td></tr>"""
+        for at, name, id_, signature, event, body in heard
+    )
+    sentence = f"{_mark('good')} {len(heard)} webhooks came" if heard else "No webhook has come yet"
+    return _page(
+        "Webhooks",
+        f"""<div class="head"><h1>{sentence}</h1><p>What the platform told a program at this address: POST /hooks/NAME. The latest 200 are kept.</p></div>
+<section class="panel"><table><thead><tr><th scope="col">Came</th><th scope="col">Type</th><th scope="col">Recipient</th>
+<th scope="col" class="wide-only">For</th><th scope="col" class="wide-only">Id and body</th></tr></thead><tbody>{rows}</tbody></table></section>""",
+    )
+
+
+def _of(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    data = event.get("data")
+    return data if isinstance(data, Mapping) else {}
 
 
 def missing(what: str) -> bytes:

@@ -18,6 +18,8 @@ from django.db import transaction
 
 from delivery.domains.simulated import published
 from delivery.sign.dkim import make_key as make_dkim_key
+from delivery.webhooks.endpoints import create as create_webhook
+from delivery.webhooks.models import WebhookEndpoint
 from mailplatform.shell.clock import now
 from mailplatform.shell.secrets import encrypt
 from mailplatform.tenants.keys import make_key
@@ -30,6 +32,7 @@ from pools.purposes import Purpose
 OPERATOR = "operator@platform.example"
 PLATFORM_DOMAIN = "platform.example"
 KEY_NAME = "demo"
+HEARS, DEMO_WEBHOOK = "fieldnotes", "The sandbox's own page of webhooks"
 FLAWED_OF, FLAWED_DOMAIN = "fieldnotes", "paperboat.example"  # shows what the page of a domain says of mistakes
 
 ZONES = {"north": 1, "south": 2}
@@ -101,6 +104,7 @@ def demo_tenants() -> None:
     made = {tenant.name: Tenant.objects.get_or_create(name=tenant.name, defaults={"title": tenant.title, "is_simulated": True}) for tenant in TENANTS}
     _pool("harbour", [(1, 4), (2, 4)], kind=Pool.Kind.DEDICATED, tenant=made["harbour"][0], fallback="shared-transactional")
     _pool("lumen", [(1, 3)], cover=[(1, 2), (2, 2)], kind=Pool.Kind.HYBRID, tenant=made["lumen"][0], fallback="shared-marketing")
+    demo_webhook(*made[HEARS])
     for description in TENANTS:
         tenant, is_new = made[description.name]
         if is_new:
@@ -108,6 +112,15 @@ def demo_tenants() -> None:
             _domain(tenant, description.domain)
             if description.name == FLAWED_OF:
                 _domain(tenant, FLAWED_DOMAIN, return_path_host=f"bounces.{FLAWED_DOMAIN}")
+
+
+def demo_webhook(tenant: Tenant, is_new: bool) -> None:
+    """A tenant that hears what befalls its mail: the sandbox shows it at /hooks. Its address follows the sandbox's port."""
+    url = f"{settings.SANDBOX_URL}/hooks/{tenant.name}"
+    if settings.SANDBOX_URL and is_new:
+        create_webhook(tenant, {"url": url, "description": DEMO_WEBHOOK})
+    elif settings.SANDBOX_URL:
+        WebhookEndpoint.objects.filter(tenant=tenant, description=DEMO_WEBHOOK).update(url=url)
 
 
 def demo_access(data: Path) -> None:
