@@ -110,11 +110,10 @@ class Listener:
 
 
 def _bound(host: str, port: int) -> socket.socket:
-    """SO_REUSEPORT: several processes may share the port, and a new one may start before the former has ended."""
+    """Connections of an earlier process that linger do not count, another listener does."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     sock.setblocking(False)
     sock.bind((host, port))
     return sock

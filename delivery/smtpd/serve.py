@@ -23,7 +23,9 @@ from delivery.submit.group import Group
 
 log = structlog.get_logger(__name__)
 
-CONNECT_S = 5  # to the database: a client is told to come back, not kept waiting
+# A client is told to come back, not kept waiting: for a connection, or for a server that does not acknowledge any more. Statements are prepared,
+# which Django leaves off: planning them anew for every group costs PostgreSQL more than running them.
+DATABASE_OPTIONS = {"connect_timeout": 5, "tcp_user_timeout": 20_000, "prepare_threshold": 5}
 SWITCH_S = 0.0005  # threads prepare and store beside the event loop, which should not stand behind one for Python's 5 ms
 
 
@@ -66,7 +68,8 @@ def _place(place: str) -> tuple[str, int]:
 
 async def serve(ending: asyncio.Event) -> None:
     sys.setswitchinterval(SWITCH_S)
-    connections.settings["default"]["OPTIONS"].setdefault("connect_timeout", CONNECT_S)
+    for name, value in DATABASE_OPTIONS.items():
+        connections.settings["default"]["OPTIONS"].setdefault(name, value)
     name, group = settings.SUBMISSION_NAME, Group()
     submission, relay = Submission(group, spoken(name)), Relay(group, spoken(name), [Trust(*each) for each in settings.SUBMISSION_TRUSTED])
     names = tuple(dict.fromkeys((name, "localhost", "127.0.0.1")))

@@ -357,7 +357,7 @@ class Session(SMTP):
             return self._say("235 2.7.0 Welcome")
         if no[0] == "5":
             await asyncio.sleep(self.listener.gate.failed(self.client.address))
-            log.info("an SMTP login failed", address=self.client.address, user=user[:64])
+            log.info("an SMTP login failed", address=self.client.address)  # not the user: people paste keys there
         self._refuse(no)
 
     async def smtp_MAIL(self, arg: str) -> None:
@@ -430,7 +430,9 @@ class Session(SMTP):
         if body.too_large:
             return body.refused or f"552 5.3.4 A message has at most {self.limits.message_bytes} bytes"
         self._idle = 0
-        return str(await self._decided(self.service.message(self.client, mail, body.content())))
+        content = body.content()
+        body.data.clear()
+        return str(await self._decided(self.service.message(self.client, mail, content)))
 
 
 _METHODS = {name.removeprefix("smtp_"): getattr(Session, name) for name in dir(Session) if name.startswith("smtp_")}
