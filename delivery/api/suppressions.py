@@ -1,6 +1,6 @@
 """Suppressions: addresses that the tenant must not mail. GET and POST /suppressions, DELETE /suppressions/{id}, GET /suppressions/export."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import OperationalError, transaction
@@ -137,10 +137,11 @@ def _filter(tenant_id: int, params: dict[str, str]) -> Filter:
     since = None
     if said := params.get("since"):
         try:
-            since = datetime.fromisoformat(said.replace(" ", "+"))  # an unescaped + of a query is a space
-        except ValueError:
+            at = datetime.fromisoformat(said.replace(" ", "+"))  # an unescaped + of a query is a space
+            since = at.astimezone(UTC) if at.tzinfo else None  # which the year 1 or 9999 may not be
+        except (ValueError, OverflowError):
             since = None
-        if since is None or since.tzinfo is None:
+        if since is None:
             problems.append(Problem("since", "It is a time with a zone, like 2026-01-31T09:00:00Z."))
     if problems:
         raise invalid(problems, status=400)
