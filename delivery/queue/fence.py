@@ -8,11 +8,14 @@ A delivery that engines had begun when they died, twice, is held: no message can
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
+from psycopg.rows import tuple_row
 
 from delivery.queue import columns
+from delivery.queue.happened import Happened, Kind, tell
 
 CRASHES_ALLOWED = 2
 
@@ -31,13 +34,15 @@ CLOSED = """
     UPDATE pools_path p SET open_connections = 0
       FROM delivery_iplease l WHERE l.engine_id = %s AND p.ip_id = l.ip_id AND p.open_connections > 0
 """
+DIED_TWICE = "engines died twice with this delivery in their hands"
 # Only a delivery that was begun can have been what the engine died of; its try counts, for its number may stand in the journal.
 HOLD = f"""
     WITH gone AS (DELETE FROM delivery_claimed WHERE engine_id = %(engine)s AND id = ANY (%(begun)s::uuid[]) AND crashes + 1 >= {CRASHES_ALLOWED} RETURNING *)
     INSERT INTO delivery_waiting ({columns.LIST}, why, scope, due_at)
     SELECT {columns.select("gone", crashes="gone.crashes + 1", tries="gone.tries + 1")}, 'hold',
-           'engines died twice with this delivery in their hands', NULL
+           '{DIED_TWICE}', NULL
       FROM gone
+    RETURNING id, tenant_id
 """
 GIVE_BACK = f"""
     WITH gone AS (DELETE FROM delivery_claimed WHERE engine_id = %(engine)s RETURNING *, (id = ANY (%(begun)s::uuid[]))::int AS begun)
@@ -84,9 +89,16 @@ def evict(connection: Connection, engine_id: int, begun: Collection[UUID] | None
             connection.execute(CLOSED, [engine_id])
         connection.execute(DROP_LEASES, [engine_id])
         was_there = connection.execute(DROP, [engine_id]).rowcount == 1
-        held = connection.execute(HOLD, rows).rowcount
+        held = _hold(connection, rows)
         given_back = connection.execute(GIVE_BACK_UNREAD if begun is None else GIVE_BACK, rows).rowcount
-    return Evicted(was_there, given_back, held)
+    return Evicted(was_there, given_back, len(held))
+
+
+def _hold(connection: Connection, rows: dict[str, Any]) -> list[tuple[UUID, int]]:
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        held = cursor.execute(HOLD, rows).fetchall()
+        tell(cursor, [Happened(delivery, tenant, Kind.HELD, {"why": DIED_TWICE}) for delivery, tenant in held])
+    return held
 
 
 def leave(connection: Connection, engine_id: int) -> int:

@@ -18,7 +18,6 @@ from pools.purposes import Purpose
 
 POST_FIELD = b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
 _NO_ONE = UUID(int=1)
-BY_MAIL = True  # `u-TOKEN@RETURN_PATH_DOMAIN` beside the link, which delivery.returns takes mail for (act.unsubscribe_by_mail)
 
 
 def is_offered(purpose: int, chosen: bool | None) -> bool:
@@ -57,7 +56,7 @@ def offer_of(head: bytes, tenant_id: int, purpose: int, fingerprint: int) -> Off
         return None
     return Offer(
         f"{settings.PUBLIC_URL.rstrip('/')}/u/" if linked else "",
-        settings.RETURN_PATH_DOMAIN if BY_MAIL else "",
+        settings.RETURN_PATH_DOMAIN if settings.INCOMING else "",  # by mail too, where somebody takes that mail (delivery.returns)
         settings.SECRET_KEY.encode(),
         feedback,
     )

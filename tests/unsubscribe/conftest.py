@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from django.test import Client
 
@@ -19,6 +21,11 @@ def other(db: None) -> Sender:
 @pytest.fixture
 def client() -> Client:
     return Client(raise_request_exception=True, enforce_csrf_checks=True)
+
+
+@pytest.fixture(autouse=True)
+def somebody_takes_mail(settings: Any) -> None:
+    settings.INCOMING = "127.0.0.1:2526"
 
 
 @pytest.fixture(autouse=True)

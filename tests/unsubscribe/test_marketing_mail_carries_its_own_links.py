@@ -3,6 +3,7 @@
 import base64
 import re
 import time
+from typing import Any
 from uuid import UUID
 
 import dkim
@@ -30,6 +31,12 @@ def test_each_delivery_has_a_link_of_its_own(client: Client, acme: Sender) -> No
     assert all(links) and len({link[1] for link in links if link}) == 2
     assert all(head.count(b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n") == 1 for head in heads)
     assert all(max(map(len, head.split(b"\r\n"))) < 998 for head in heads)
+
+
+def test_nobody_is_asked_to_write_where_nobody_takes_mail(client: Client, acme: Sender, settings: Any) -> None:
+    settings.INCOMING = ""
+    head = own_head(acme.send(client, stream="news").json()["deliveries"][0]["id"]) or b""
+    assert b"List-Unsubscribe: <http" in head and b"mailto" not in head
 
 
 def test_mail_that_is_not_marketing_carries_none(client: Client, acme: Sender) -> None:
