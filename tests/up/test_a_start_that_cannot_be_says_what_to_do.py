@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mailplatform.up.options import ROOT, Refused, read
-from mailplatform.up.ports import claim_web_port, sandbox_ports
+from mailplatform.up.ports import Ports, claim_web_port, sandbox_ports, submission_places
 
 
 @pytest.fixture(autouse=True)
@@ -99,3 +99,20 @@ def test_a_refusal_is_one_line_and_no_traceback(taken: int, tmp_path: Path) -> N
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith(f"Port {taken} on 127.0.0.1 is taken")
     assert done.stdout == ""
+
+
+def test_a_port_for_submission_that_was_asked_for_is_had_or_refused(taken: int) -> None:
+    with pytest.raises(Refused, match=rf"Port {taken} .* start bin/up with --submission-port \d+"):
+        submission_places(read(["--submission-port", str(taken)]), None)
+    with pytest.raises(Refused, match="There is no port 70000"):
+        read(["--submission-tls-port", "70000"])
+    places = submission_places(read(["--submission-port", "0", "--submission-tls-port", str(free := taken_by_nobody())]), None)
+    assert places == {"SUBMISSION": "", "SUBMISSION_TLS": f"127.0.0.1:{free}"}
+    sandbox = Ports(dns=1, smtp=2, inbox=3, https=4, returns=5, submission=6, submission_tls=7)
+    assert submission_places(read([]), sandbox) == {"SUBMISSION": "127.0.0.1:6", "SUBMISSION_TLS": "127.0.0.1:7"}
+
+
+def taken_by_nobody() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
