@@ -22,6 +22,7 @@ def own() -> Iterator[Platform]:
         yield own
 
 
+@pytest.mark.long  # it needs a platform of its own
 def test_it_ends_in_time_and_says_which_answers_it_did_not_wait_for(own: Platform) -> None:
     silent = [own.send(f"hang+{fresh()}@{small_domain()}") for _ in range(4)]
     wait_until(lambda: own.rows(IN_HAND) == [(4,)] and _dots(own) >= 4, 30, "four dots were written and not answered")
