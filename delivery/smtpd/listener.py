@@ -17,6 +17,7 @@ import structlog
 import uvloop
 
 from delivery.smtpd.certificate import Tls
+from delivery.smtpd.conversation import Conversation
 from delivery.smtpd.gate import Gate, whose
 from delivery.smtpd.service import Service
 from delivery.smtpd.session import Session
@@ -57,17 +58,17 @@ class Listener:
 
     def __init__(self, doors: Sequence[Door], gate: Gate, host_name: str, tls: Tls | None) -> None:
         self.doors, self.gate, self.host_name, self.tls = doors, gate, host_name, tls
-        self.sessions: set[Session] = set()
+        self.sessions: set[Conversation] = set()
         self.closing = ""
         self.ports: list[int] = []
         self._servers: list[asyncio.Server] = []
         self._looking: asyncio.Task[None] | None = None
         self._empty = asyncio.Event()
 
-    def joined(self, session: Session) -> None:
+    def joined(self, session: Conversation) -> None:
         self.sessions.add(session)
 
-    def left(self, session: Session) -> None:
+    def left(self, session: Conversation) -> None:
         self.sessions.discard(session)
         if not self.sessions:
             self._empty.set()
