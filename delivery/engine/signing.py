@@ -116,9 +116,8 @@ class Signing:
         self._watch()
 
     def _begun(self) -> "_SignerProcess | None":
-        if self._signer and self._signer.knows > MANY_KEYS and not self._signer.asked:
-            self._signer.close()
-            self._signer = None
+        if self._signer and self._signer.knows > MANY_KEYS:
+            self._signer.end()
         now = time.monotonic()
         if self._signer is None and now - self._began_s >= NEW_AFTER_S:
             self._began_s = now

@@ -129,6 +129,20 @@ async def test_a_signer_that_hangs_is_replaced(signing: Signing, keys: Keys, mon
     assert not first.is_running()
 
 
+@on_both_loops
+async def test_a_signer_that_knows_too_many_keys_gives_way_to_one_other(signing: Signing, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    signers = [signer for signer, _ in keys.values()]
+    await signing.begin(signers, HEAD % 0, body_hash(BODY))
+    (first,) = _signers()
+    monkeypatch.setattr("delivery.engine.signing.MANY_KEYS", 1)
+    await asyncio.sleep(1.1)  # the pause between two signers is over
+    await asyncio.gather(*(signing.begin(signers[:1], HEAD % number, body_hash(BODY)) for number in range(2 * AHEAD)))
+    await asyncio.sleep(1.1)
+    await asyncio.gather(*(signing.begin(signers[:1], HEAD % number, body_hash(BODY)) for number in range(2 * AHEAD)))
+    (second,) = _signers()
+    assert second.pid != first.pid
+
+
 def test_what_cannot_be_signed_is_said_and_spoils_nothing_else(keys: Keys) -> None:
     ours, theirs = socket.socketpair()
     serving = threading.Thread(target=apart.serve, args=(theirs,))
