@@ -1,6 +1,5 @@
 """Messages: GET /messages, GET /messages/{id}, POST /messages/{id}/cancel. Another tenant's messages are not there: 404."""
 
-import re
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,6 +16,7 @@ from delivery.api.send import Messages as Send
 from delivery.models import DeliveryState
 from delivery.queue.cancel import cancel
 from delivery.submit.commit import committed, reading
+from delivery.submit.times import time_of
 from mailplatform.shell.clock import now
 from mailplatform.shell.problems import Problem
 from mailplatform.shell.rest import invalid, of_status, unavailable
@@ -24,7 +24,6 @@ from mailplatform.tenants.access import TenantView
 from mailplatform.tenants.keys import Scope
 
 PARAMETERS = ("limit", "cursor", "state", "recipient", "tag", "stream", "from", "to")
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)\Z")
 
 
 class Messages(Send):
@@ -69,8 +68,7 @@ def _time(params: dict[str, str], name: str) -> datetime | None:
     if not given:
         return None
     try:
-        if _TIME.match(given):
-            at = datetime.fromisoformat(given.upper())
+        if at := time_of(given):
             at.timestamp()
             return at
     except (ValueError, OverflowError):

@@ -3,7 +3,6 @@
 Secrets are answered twice in an endpoint's life: when it is made and when its secret is rotated.
 """
 
-import re
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -14,6 +13,7 @@ from rest_framework.response import Response
 
 from delivery.api import webhooks_schema as schema
 from delivery.api.paging import cursor_of, limit_of, page, read_cursor, refuse_unknown, refuse_unstorable
+from delivery.submit.times import time_of
 from delivery.webhooks import endpoints, log, replay
 from delivery.webhooks.endpoints import TooMany, of_tenant
 from delivery.webhooks.kinds import EventKind
@@ -26,7 +26,6 @@ from mailplatform.tenants.models import Tenant
 from pools.models import Stream
 
 HIGHEST_ID = 2**63 - 1
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)\Z")
 
 
 def answer(row: WebhookEndpoint, secret: str = "") -> dict[str, Any]:
@@ -182,10 +181,8 @@ def _wanted(data: object) -> tuple[datetime | None, int | None, bool]:
 
 
 def _time(given: object) -> datetime | None:
-    if not isinstance(given, str) or not _TIME.match(given):
-        return None
     try:
-        at = datetime.fromisoformat(given.upper())
+        at = time_of(given)
     except ValueError:
         return None
-    return at if 1971 <= at.year <= 9998 else None
+    return at if at and 1971 <= at.year <= 9998 else None

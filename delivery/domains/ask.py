@@ -20,6 +20,8 @@ import dns.resolver
 import dns.reversename
 import dns.rrset
 
+from delivery.sort.resolver import asker_of
+
 MAX_QUESTIONS = 300
 MAX_SECONDS = 20.0
 MAX_ROWS = 200
@@ -60,13 +62,7 @@ class Asker:
     def __init__(
         self, server: str = "", *, timeout_s: float = 2.0, lifetime_s: float = 5.0, questions: int = MAX_QUESTIONS, seconds: float = MAX_SECONDS
     ) -> None:
-        self._dns = dns.asyncresolver.Resolver(configure=not server)
-        if server:
-            host, _, port = server.rpartition(":")
-            self._dns.nameservers = [host.strip("[]")]
-            self._dns.port = int(port)
-        self._dns.timeout, self._dns.lifetime = timeout_s, lifetime_s
-        self._dns.cache = None
+        self._dns = asker_of(server, timeout_s, lifetime_s)
         self._left = questions
         self._until: float | None = None
         self._seconds = seconds

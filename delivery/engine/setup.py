@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from delivery.engine.choose import Pick, soonest
-from delivery.smtp.addresses import AddressPolicy
 from delivery.smtp.target import Timeouts
+from mailplatform.shell.addresses import AddressPolicy
 
 
 @dataclass(frozen=True, slots=True)

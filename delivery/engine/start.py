@@ -20,8 +20,8 @@ from delivery.engine.journal import Journal
 from delivery.engine.lease import Lease, lease_connection
 from delivery.engine.setup import Setup
 from delivery.queue.fence import register
-from delivery.smtp.addresses import AddressPolicy
 from delivery.smtp.tls import TlsContexts
+from mailplatform.shell.addresses import AddressPolicy
 from pools.providers.rollup import tail_key
 
 log = structlog.get_logger(__name__)

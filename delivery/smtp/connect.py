@@ -12,7 +12,6 @@ from ipaddress import ip_address
 
 import aiosmtplib
 
-from delivery.smtp.addresses import AddressPolicy
 from delivery.smtp.bridge import Bridge
 from delivery.smtp.channel import CLOSING, Channel
 from delivery.smtp.dial import dial
@@ -22,6 +21,7 @@ from delivery.smtp.session import Session
 from delivery.smtp.target import Source, Target, Timeouts, TlsMode
 from delivery.smtp.tls import TlsContexts, proof
 from delivery.smtp.wire import Failure, Phase, Reply
+from mailplatform.shell.addresses import AddressPolicy
 
 __all__ = ["ConnectFailure", "connect"]
 

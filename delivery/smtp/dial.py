@@ -9,11 +9,11 @@ import errno
 import socket
 from ipaddress import ip_address
 
-from delivery.smtp.addresses import AddressPolicy
 from delivery.smtp.failure import ConnectFailure
 from delivery.smtp.socks import dial_through
 from delivery.smtp.target import Source, Target
 from delivery.smtp.wire import Failure, Phase
+from mailplatform.shell.addresses import AddressPolicy
 
 # Linux: choose the port only at connect, so that one source address may have 64 k connections to each peer.
 IP_BIND_ADDRESS_NO_PORT = getattr(socket, "IP_BIND_ADDRESS_NO_PORT", 24)

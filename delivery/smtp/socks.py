@@ -13,10 +13,10 @@ from urllib.parse import unquote, urlsplit
 from python_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError, ProxyType
 from python_socks.async_.asyncio import Proxy
 
-from delivery.smtp.addresses import AddressPolicy
 from delivery.smtp.failure import ConnectFailure
 from delivery.smtp.target import Target
 from delivery.smtp.wire import Failure, Phase
+from mailplatform.shell.addresses import AddressPolicy
 
 # RFC 1928 §6
 _BEYOND = {2: Failure.UNREACHABLE, 3: Failure.UNREACHABLE, 4: Failure.UNREACHABLE, 5: Failure.REFUSED, 6: Failure.TIMEOUT}

@@ -4,7 +4,7 @@ Owns: one DNS client, its cache, and what is being asked right now (the same que
 what a name or a server answers; `failed` is temporary and said of nothing else; at most 20 hosts and 20 addresses however
 long the answer; no search list. Hostile answers (IP literals as hosts, names that are no host names) are left out. `secure` is said
 only of what a validating resolver that we were told to trust found signed (its AD flag, RFC 4035 §3.2.3); what is bogus is `failed`.
-Never: connects to what it found, or judges whether that is allowed (delivery.smtp.addresses does, with the very address).
+Never: connects to what it found, or judges whether that is allowed (mailplatform.shell.addresses does, with the very address).
 """
 
 import asyncio
@@ -70,6 +70,16 @@ class _Records:
 FAILED = _Records((), FAILED_TTL_S, failed=True)
 
 
+def asker_of(server: str, timeout_s: float, lifetime_s: float) -> dns.asyncresolver.Resolver:
+    """What asks `server`, host:port; empty: the machine's own resolvers. It keeps nothing."""
+    asker = dns.asyncresolver.Resolver(configure=not server)
+    if server:
+        host, _, port = server.rpartition(":")
+        asker.nameservers, asker.port = [host.strip("[]")], int(port)
+    asker.timeout, asker.lifetime, asker.cache = timeout_s, lifetime_s, None
+    return asker
+
+
 class Resolver:
     """One for an engine. `server` is `host:port`; empty: the machine's own resolvers. `trusted`: it validates, and its AD flag is believed."""
 
@@ -83,14 +93,7 @@ class Resolver:
         rng: random.Random | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._dns = dns.asyncresolver.Resolver(configure=not server)
-        if server:
-            host, _, port = server.rpartition(":")
-            self._dns.nameservers = [host.strip("[]")]
-            self._dns.port = int(port)
-        self._dns.timeout = timeout_s
-        self._dns.lifetime = lifetime_s
-        self._dns.cache = None
+        self._dns = asker_of(server, timeout_s, lifetime_s)
         self._trusted = trusted
         if trusted:  # AD alone asks for the verdict (RFC 6840 §5.7), DO for resolvers that know only that; 1232 bytes come in one piece
             self._dns.flags = dns.flags.RD | dns.flags.AD

@@ -16,6 +16,7 @@ from typing import Any
 from delivery.submit import headers, raw
 from delivery.submit.addresses import parse_address
 from delivery.submit.submission import MAX_RECIPIENTS, Address, Attachment, Recipient, Submission
+from delivery.submit.times import time_of
 from delivery.submit.wrong import Wrong
 from mailplatform.shell.problems import Problem
 
@@ -31,7 +32,6 @@ COMMON = ("from", "to", "stream", "tags", "metadata", "send_at")
 FIELDS = frozenset((*COMMON, *COMPOSED, "raw"))
 ATTACHMENT_FIELDS = frozenset(("filename", "content_type", "content", "content_id"))
 
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)\Z")
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}(?:; ?[a-z0-9-]{1,40}=[\w.+-]{1,100}){0,4}\Z", re.I | re.A)
 _CONTENT_ID = re.compile(r"[A-Za-z0-9._@+=-]{1,200}\Z")
 
@@ -202,14 +202,13 @@ def read_metadata(value: Any) -> dict[str, object]:
 
 
 def read_send_at(value: Any, now: datetime) -> datetime | None:
-    if type(value) is not str or not _RFC3339.match(value):
-        raise Wrong("It is a time by RFC 3339 with its zone, like 2026-01-31T08:30:00Z or 2026-01-31T08:30:00+01:00.")
     try:
-        at = datetime.fromisoformat(value.upper())
-        soon = at <= now
+        at = time_of(value)
     except ValueError:
         raise Wrong("There is no such time.") from None
-    if soon:
+    if at is None:
+        raise Wrong("It is a time by RFC 3339 with its zone, like 2026-01-31T08:30:00Z or 2026-01-31T08:30:00+01:00.")
+    if at <= now:
         return None  # what is past is sent now
     if at - now > SCHEDULE_AHEAD:
         raise Wrong(f"A message may wait at most {SCHEDULE_AHEAD.days} days.")

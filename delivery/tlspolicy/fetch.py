@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from email.message import Message
 from email.parser import BytesHeaderParser
 
-from delivery.smtp.addresses import AddressPolicy
+from mailplatform.shell.addresses import AddressPolicy
 
 PATH = "/.well-known/mta-sts.txt"
 MOST_BYTES = 64 * 1024  # RFC 8461 §3.3 suggests to bound it; real ones have hundreds of bytes

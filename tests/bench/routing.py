@@ -29,9 +29,9 @@ from psycopg import Connection
 from delivery.engine.choose import Pick, Runner, soonest
 from delivery.engine.setup import Setup
 from delivery.queue.claim import Claim
-from delivery.smtp.addresses import AddressPolicy
 from delivery.smtp.target import Timeouts
 from delivery.smtp.tls import TlsContexts
+from mailplatform.shell.addresses import AddressPolicy
 from tests.bench.paths import house as houses
 from tests.bench.paths.peers import Habit, Peers
 

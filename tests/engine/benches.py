@@ -19,9 +19,9 @@ from delivery.engine.worker import Worker
 from delivery.engine.world import OwnIp, World
 from delivery.queue.claim import Claim, StoredBody
 from delivery.queue.settled import Settled
-from delivery.smtp.addresses import AddressPolicy
 from delivery.smtp.target import TlsMode
 from delivery.smtp.tls import TlsContexts
+from mailplatform.shell.addresses import AddressPolicy
 from mailplatform.shell.ids import delivery_id, message_id
 from pools.providers.profile import Profile
 from pools.providers.rollup import Catalogue

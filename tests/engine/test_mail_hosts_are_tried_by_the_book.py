@@ -15,13 +15,13 @@ import pytest
 from delivery.engine.outbox import Site
 from delivery.engine.path import Path as Way
 from delivery.engine.reach import Reach, in_order
-from delivery.smtp.addresses import AddressPolicy
 from delivery.smtp.failure import ConnectFailure
 from delivery.smtp.session import Session
 from delivery.smtp.target import Timeouts, TlsMode
 from delivery.smtp.tls import TlsContexts
 from delivery.smtp.wire import Failure
 from delivery.sort.resolver import Resolver
+from mailplatform.shell.addresses import AddressPolicy
 from pools.providers.profile import Profile
 from tests.resolver.zones import Zones
 from tests.smtp.conftest import PATIENT

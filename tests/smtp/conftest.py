@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 import uvloop
 
-from delivery.smtp.addresses import AddressPolicy
 from delivery.smtp.connect import connect
 from delivery.smtp.session import Session
 from delivery.smtp.target import Source, Target, Timeouts, TlsMode
 from delivery.smtp.tls import TlsContexts
 from delivery.smtp.wire import Envelope
+from mailplatform.shell.addresses import AddressPolicy
 from tests.smtp.hostile import Peer, certificate
 
 HEAD = b"From: a@sender.test\r\nTo: b@peer.test\r\nSubject: hello\r\n\r\n"

@@ -7,12 +7,12 @@ import threading
 
 import pytest
 
-from delivery.smtp.addresses import AddressPolicy
 from delivery.smtp.connect import ConnectFailure, connect
 from delivery.smtp.session import Session
 from delivery.smtp.target import Source, Target, TlsMode
 from delivery.smtp.tls import TlsContexts
 from delivery.smtp.wire import Failure, Phase
+from mailplatform.shell.addresses import AddressPolicy
 from tests.listening import Listening
 from tests.smtp.conftest import BODY, HEAD, SANDBOX, envelope, impatient, yes
 from tests.smtp.hostile import Line, Peer

@@ -2,10 +2,10 @@
 
 import pytest
 
-from delivery.smtp.addresses import AddressPolicy
 from delivery.smtp.connect import ConnectFailure, connect
 from delivery.smtp.target import Source, Target, TlsMode
 from delivery.smtp.wire import Failure, Phase
+from mailplatform.shell.addresses import AddressPolicy
 from tests.smtp.conftest import CONTEXTS, PATIENT
 from tests.smtp.hostile import Peer
 

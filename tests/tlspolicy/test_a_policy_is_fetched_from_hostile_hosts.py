@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from delivery.smtp.addresses import AddressPolicy
 from delivery.smtp.tls import TlsContexts
 from delivery.tlspolicy.fetch import Fetcher, FetchFailed
+from mailplatform.shell.addresses import AddressPolicy
 from tests.tlspolicy.certificates import Made, make, server_context
 from tests.tlspolicy.https import Answer, PolicyHost, says
 
