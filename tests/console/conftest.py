@@ -1,13 +1,12 @@
 """A world, clients of every role, and one real browser a run."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.test import Client
 
+from tests.browsing import chromium
 from tests.console.world import World, make_world
 
 
@@ -36,16 +35,6 @@ def as_role(world: World) -> Callable[[str], Client]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[object]:
-    """Debian's Chromium, without a word to the outside. For one file: as long as it is there, nothing else in this thread can run a loop."""
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("these need Chromium: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
-    # Playwright's synchronous API runs a loop in this thread; Django's ORM is used beside it, never inside it.
-    os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-    quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=quiet)
-        yield chromium
-        chromium.close()
+    """For one file: as long as it is there, nothing else in this thread can run a loop."""
+    with chromium() as launched:
+        yield launched

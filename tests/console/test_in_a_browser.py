@@ -4,7 +4,6 @@ import json
 import shutil
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,11 +12,10 @@ from delivery.models import Delivery, Waiting
 from mailplatform.shell.clock import now
 from pools import models as ways
 from pools.models import SendingIP
+from tests.browsing import AXE, PHONE, WIDE, browsing
 from tests.console.world import PASSWORD, World, make_world
 
 pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="these need Chromium")
-AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
-WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
 @pytest.fixture
@@ -28,29 +26,13 @@ def there(live_server: Any, transactional_db: None) -> World:
 @pytest.fixture
 def visit(browser: Any, live_server: Any, there: World) -> Iterator[Any]:
     """Open pages as a role; what the browser complains about fails the test."""
-    contexts, complaints = [], []
+    with browsing(browser, live_server.url) as open_:
 
-    def open_(url: str, role: str = "administrator", viewport: dict[str, int] = WIDE, scheme: str = "light") -> Any:
-        from django.test import Client
+        def as_role(url: str, role: str = "administrator", viewport: dict[str, int] = WIDE, scheme: str = "light") -> Any:
+            return open_(url, there.people[role] if role else None, viewport, scheme)
 
-        context = browser.new_context(viewport=viewport, color_scheme=scheme, base_url=live_server.url, reduced_motion="reduce")
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: complaints.append(request.url) if not request.url.startswith((live_server.url, "data:")) else None)
-        if role:
-            client = Client()
-            client.force_login(there.people[role], backend="allauth.account.auth_backends.AuthenticationBackend")
-            context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}])
-        page.goto(url)
-        return page
-
-    open_.complaints = complaints
-    yield open_
-    for context in contexts:
-        context.close()
-    assert complaints == []
+        as_role.complaints = open_.complaints
+        yield as_role
 
 
 def test_sign_in_search_and_open_a_message(visit: Any, there: World) -> None:

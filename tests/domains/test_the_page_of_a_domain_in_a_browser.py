@@ -2,32 +2,17 @@
 
 import os
 import shutil
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.test import Client
 
 from delivery.domains.run import check
 from mailplatform.tenants.models import SendingDomain, User
+from tests.browsing import AXE, PHONE, WIDE, browsing, chromium
 from tests.domains.conftest import House, make_house, say
 from tests.resolver.zones import Zones
 
 pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="these need Chromium")
-AXE = Path(__file__).parent.parent / "console" / "vendor" / "axe-core" / "axe.min.js"
-PHONE, WIDE = {"width": 390, "height": 844}, {"width": 1440, "height": 900}
-
-
-@pytest.fixture
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu", "--no-first-run"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
@@ -49,30 +34,24 @@ def flawed(transactional_db: None, dns: Zones, settings: Any) -> House:
     return house
 
 
-def test_the_page_can_be_read_copied_from_and_held_in_one_hand(flawed: House, live_server: Any, browser: Any) -> None:
-    client = Client()
-    client.force_login(User.objects.get(), backend="allauth.account.auth_backends.AuthenticationBackend")
-    cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}
+def test_the_page_can_be_read_copied_from_and_held_in_one_hand(flawed: House, live_server: Any) -> None:
     axe, shots = AXE.read_text(), os.environ.get("SCREENSHOTS")
-    for scheme, viewport in (("light", WIDE), ("dark", PHONE)):
-        context = browser.new_context(viewport=viewport, color_scheme=scheme, base_url=live_server.url, reduced_motion="reduce")
-        context.add_cookies([cookie])
-        page, complaints = context.new_page(), []
-        page.on("console", lambda message, complaints=complaints: complaints.append(message.text) if message.type == "error" else None)
-        for name, url in (("domains", "/domains/"), ("domain", f"/domains/{flawed.domain.pk}/"), ("removal", f"/domains/{flawed.domain.pk}/?about=removal")):
-            page.goto(url)
-            if shots:
-                page.screenshot(path=f"{shots}/{name}-{scheme}-{viewport['width']}.png", full_page=True)
-            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, (url, viewport)
-            page.evaluate(axe)
-            violations = page.evaluate("async () => (await axe.run(document, {resultTypes: ['violations']})).violations")
-            assert [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in violations] == [], (url, scheme)
-        page.goto(f"/domains/{flawed.domain.pk}/")
-        button = page.locator("button[data-copy]").first
-        wanted = button.get_attribute("data-copy")
-        context.grant_permissions(["clipboard-read", "clipboard-write"])
-        button.click()
-        page.get_by_text("Copied").wait_for()
-        assert page.evaluate("navigator.clipboard.readText()") == wanted
-        assert complaints == []
-        context.close()
+    home = f"/domains/{flawed.domain.pk}/"
+    with chromium() as browser, browsing(browser, live_server.url) as open_:
+        for scheme, viewport in (("light", WIDE), ("dark", PHONE)):
+            page = open_("/domains/", User.objects.get(), viewport, scheme)
+            for name, url in (("domains", "/domains/"), ("domain", home), ("removal", f"{home}?about=removal")):
+                page.goto(url)
+                if shots:
+                    page.screenshot(path=f"{shots}/{name}-{scheme}-{viewport['width']}.png", full_page=True)
+                assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, (url, viewport)
+                page.evaluate(axe)
+                violations = page.evaluate("async () => (await axe.run(document, {resultTypes: ['violations']})).violations")
+                assert [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in violations] == [], (url, scheme)
+            page.goto(home)
+            button = page.locator("button[data-copy]").first
+            wanted = button.get_attribute("data-copy")
+            page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+            button.click()
+            page.get_by_text("Copied").wait_for()
+            assert page.evaluate("navigator.clipboard.readText()") == wanted

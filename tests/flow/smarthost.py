@@ -1,19 +1,17 @@
 """Postfix as a company's own mail server that hands everything to us: relayhost, STARTTLS, AUTH with an API key. Fed by its own smtp-source."""
 
-import os
 import subprocess
 from pathlib import Path
 
-from tests.bench.peers.postfix import ADDRESS, DAEMONS, Postfix, Setting
+from tests.bench.peers.postfix import Postfix, Setting
+from tests.bench.peers.private_postfix import why_none
 from tests.bench.peers.sink import Endpoint, program
 
 
 def _missing() -> str:
-    if program("postfix") is None or not DAEMONS.exists():
-        return "this needs Postfix: apt-get install postfix"
     if not list(Path("/usr/lib").glob("*/sasl2/libplain.so")):
         return "this needs AUTH PLAIN for Postfix: apt-get install libsasl2-modules"
-    return "" if os.geteuid() == 0 else "Postfix starts as root only"
+    return why_none()
 
 
 MISSING = _missing()
@@ -34,9 +32,6 @@ class SmartHost(Postfix):
 
     def take(self, count: int, sender: str, to: str, subject: str) -> None:
         who = ("-f", sender, "-t", to, "-S", subject)
-        command = (program("smtp-source") or "", "-d", "-s", "5", "-l", "2000", "-m", str(count), *who, f"{ADDRESS}:{self._port}")
+        command = (program("smtp-source") or "", "-d", "-s", "5", "-l", "2000", "-m", str(count), *who, self.address)
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
-
-    def is_empty(self) -> bool:
-        return self.is_idle()

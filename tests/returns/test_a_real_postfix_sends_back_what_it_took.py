@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench.peers.private_postfix import why_none
 from tests.flow.platform import wait_until
 from tests.queue.house import House, rows
 from tests.returns.arrivals import KEYS, Served, delivered, events, listening, path_of, state, suppressed
 from tests.returns.next_hop import NextHop
-from tests.returns.receiving_postfix import ADDRESS, ReceivingPostfix, why_not
+from tests.returns.receiving_postfix import ReceivingPostfix
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.skipif(bool(why_not()), reason=why_not())]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.skipif(bool(why_none()), reason=why_none())]
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def test_its_reports_are_matched(served: Served) -> None:
     ids = dict(zip(people, delivered(House.build(), *people), strict=True))
     with NextHop() as hop, ReceivingPostfix(f"127.0.0.1:{hop.port}", f"127.0.0.1:{served.port}", KEYS.domain) as postfix:
         for to, one in ids.items():
-            with smtplib.SMTP(ADDRESS, postfix.port, timeout=20) as client:
+            with smtplib.SMTP(postfix.host, postfix.port, timeout=20) as client:
                 client.sendmail(path_of(one), [to], f"From: a@harbour.example\r\nTo: {to}\r\nSubject: Hello\r\nMessage-ID: <{one}@x>\r\n\r\nHello\r\n".encode())
         wait_until(lambda: len(rows("SELECT 1 FROM delivery_cameback")) == 3, 60, f"three reports came back: {postfix.log()}")
     unknown, full, gone = (ids[to] for to in people)

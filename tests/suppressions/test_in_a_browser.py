@@ -9,16 +9,14 @@ from typing import Any
 
 import pytest
 from django.db import connections
-from django.test import Client
 
 from delivery.models import Suppression, SuppressionImport
 from delivery.suppressions import job
 from mailplatform.shell.clock import now
+from tests.browsing import AXE, PHONE, WIDE, browsing
 from tests.console.world import World, make_world
 
 pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="these need Chromium")
-AXE = Path(__file__).parent.parent / "console" / "vendor" / "axe-core" / "axe.min.js"
-WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 SHOTS = os.environ.get("SCREENSHOTS_TO", "")
 
 
@@ -35,25 +33,8 @@ def there(live_server: Any, transactional_db: None) -> World:
 
 @pytest.fixture
 def visit(browser: Any, live_server: Any, there: World) -> Iterator[Any]:
-    contexts, complaints = [], []
-
-    def open_(url: str, role: str = "tenant", viewport: dict[str, int] = WIDE, scheme: str = "light") -> Any:
-        context = browser.new_context(viewport=viewport, color_scheme=scheme, base_url=live_server.url, reduced_motion="reduce")
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: complaints.append(request.url) if not request.url.startswith((live_server.url, "data:")) else None)
-        client = Client()
-        client.force_login(there.people[role], backend="allauth.account.auth_backends.AuthenticationBackend")
-        context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}])
-        page.goto(url)
-        return page
-
-    yield open_
-    for context in contexts:
-        context.close()
-    assert complaints == []
+    with browsing(browser, live_server.url) as open_:
+        yield lambda url, role="tenant", viewport=WIDE, scheme="light": open_(url, there.people[role], viewport, scheme)
 
 
 def test_a_file_is_chosen_looked_at_confirmed_and_watched(visit: Any, tmp_path: Path) -> None:

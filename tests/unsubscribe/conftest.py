@@ -4,18 +4,8 @@ import pytest
 from django.test import Client
 
 from delivery.unsubscribe import bounds
-from tests.api.world import Sender, make_sender
+from tests.api.conftest import acme, other  # noqa: F401 - fixtures
 from tests.console.conftest import browser  # noqa: F401 - a fixture
-
-
-@pytest.fixture
-def acme(db: None) -> Sender:
-    return make_sender("acme")
-
-
-@pytest.fixture
-def other(db: None) -> Sender:
-    return make_sender("other")
 
 
 @pytest.fixture

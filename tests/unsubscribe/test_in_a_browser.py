@@ -3,7 +3,6 @@
 import os
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,32 +10,18 @@ from django.test import Client
 
 from delivery.models import Suppression
 from tests.api.world import make_sender
+from tests.browsing import AXE, PHONE, WIDE, browsing
 from tests.unsubscribe.links import send
 
 pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="these need Chromium")
-AXE = Path(__file__).parent.parent / "console" / "vendor" / "axe-core" / "axe.min.js"
-PHONE, WIDE = {"width": 390, "height": 844}, {"width": 1440, "height": 900}
 SHOTS = os.environ.get("SCREENSHOTS_TO", "")
 
 
 @pytest.fixture
 def visit(browser: Any, live_server: Any, transactional_db: None) -> Iterator[Any]:
-    contexts, complaints = [], []
-
-    def open_(path: str, viewport: dict[str, int] = PHONE, scheme: str = "light", scripts: bool = False) -> Any:
-        context = browser.new_context(viewport=viewport, color_scheme=scheme, base_url=live_server.url, java_script_enabled=scripts)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on("request", lambda request: complaints.append(request.url) if not request.url.startswith((live_server.url, "data:")) else None)
-        page.goto(path)
-        return page
-
-    yield open_
-    cookies = [cookie for context in contexts for cookie in context.cookies()]
-    for context in contexts:
-        context.close()
-    assert complaints == [] and cookies == []
+    with browsing(browser, live_server.url) as open_:
+        yield lambda path, viewport=PHONE, scheme="light", scripts=False: open_(path, None, viewport, scheme, java_script_enabled=scripts)
+        assert [cookie for context in open_.contexts for cookie in context.cookies()] == []
 
 
 @pytest.fixture

@@ -21,7 +21,8 @@ import psycopg
 from cryptography.fernet import Fernet
 
 from mailplatform.up.postgres import EmbeddedPostgres
-from tests.bench.peers.postfix import ADDRESS, Postfix, Setting
+from tests.bench.peers.postfix import Postfix, Setting
+from tests.bench.peers.private_postfix import greets
 from tests.bench.peers.sink import Endpoint, free_port
 from tests.bench.queue.campaigns import make_domains
 from tests.flow.platform import ROOT, wait_until
@@ -111,10 +112,6 @@ class HoldingPostfix(Postfix):
         super().__init__(Setting(20), Endpoint("127.0.0.1", 9, False))
         self.domain = "held.example"
 
-    @property
-    def address(self) -> str:
-        return f"{ADDRESS}:{self._port}"
-
     def _own(self) -> dict[str, str]:
         return {**super()._own(), "smtpd_client_restrictions": "check_client_access static:HOLD", "message_size_limit": "26214400"}
 
@@ -137,13 +134,3 @@ class Injected:
     @property
     def per_s(self) -> float:
         return self.messages / self.seconds
-
-
-def greets(host: str, port: int) -> bool:
-    import socket
-
-    try:
-        with socket.create_connection((host, port), 2) as connection:
-            return connection.recv(512).startswith(b"220")
-    except OSError:
-        return False
