@@ -115,7 +115,7 @@ def _head(response: Response) -> bytes:
         "Connection: close",
         "Cache-Control: no-store",
         "X-Content-Type-Options: nosniff",
-        "Referrer-Policy: no-referrer",
+        "Referrer-Policy: same-origin",  # with none at all browsers send our own forms with `Origin: null`, as if a stranger had made them
         *(f"{name}: {value}" for name, value in response.headers.items()),
     ]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")

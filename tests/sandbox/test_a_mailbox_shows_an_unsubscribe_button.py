@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shutil
 import threading
 import urllib.error
 import urllib.request
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from mailplatform.sandbox.aside import Aside
+from tests.browsing import browsing, chromium
 
 from .correspondent import Client, message
 
@@ -76,6 +78,17 @@ def test_pressing_it_posts_one_click(world: Aside, pem: bytes, platform: tuple[s
     status, after = page(world, "/message/1/unsubscribe", b"")
     assert status == 200 and "answered 200" in after
     assert asked == [("/u/token", "application/x-www-form-urlencoded", b"List-Unsubscribe=One-Click")]
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="this needs Chromium")
+def test_a_person_presses_it_in_a_browser(world: Aside, pem: bytes, platform: tuple[str, list[tuple[str, str, bytes]]]) -> None:
+    url, asked = platform
+    Client(world, "gmail.com").deliver("anna@gmail.com", mail(1, pem, b"List-Unsubscribe: <%b>\r\n" % url.encode() + POST))
+    with chromium() as browser, browsing(browser, world.url) as open_:
+        page = open_("/message/1")
+        page.get_by_role("button", name="Unsubscribe").click()
+        page.get_by_text("answered 200").wait_for()
+    assert len(asked) == 1
 
 
 def test_without_a_signature_over_both_fields_there_is_no_button(world: Aside, pem: bytes, platform: tuple[str, list[tuple[str, str, bytes]]]) -> None:
