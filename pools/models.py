@@ -226,12 +226,17 @@ class Path(models.Model):
     binds = models.CharField(max_length=12, blank=True, db_default="", help_text="Which limit holds its mail back now (pools.binds.Limit).")
     binds_until = models.DateTimeField(null=True, blank=True)
     limits_now = models.JSONField(blank=True, default=dict, db_default={}, help_text="Use and limit of what is counted (pools.binds.LimitsNow).")
+    share = models.PositiveSmallIntegerField(default=100, db_default=100, help_text="Reputation's word: of its connections and rates, in percent.")
+    probation_per_hour = models.PositiveIntegerField(null=True, blank=True, help_text="Reputation's cap over a rolling hour; empty: none.")
+    warm_per_hour = models.PositiveIntegerField(null=True, blank=True, help_text="Warming's cap over a rolling hour; empty: none.")
+    warm_per_day = models.PositiveIntegerField(null=True, blank=True, help_text="Warming's cap over rolling 24 hours; empty: it does not warm.")
     updated_at = models.DateTimeField()
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["ip", "provider"], name="path_once"),
             models.CheckConstraint(condition=Q(score__gte=0, score__lte=100), name="score_0_to_100"),
+            models.CheckConstraint(condition=Q(share__lte=100), name="share_0_to_100"),
         ]
 
     def __str__(self) -> str:

@@ -55,6 +55,7 @@ def platform(options: Options, topology: Topology, ports: Ports | None, submissi
             Program(f"agent-{node}", _manage("node_agent"), environment={"NODE": node, "ZONE": zone}, stop_wait_s=DRAIN_S + 2),
         ]
     programs += [Program(f"watcher-{zone}", _manage("watcher"), environment={"ZONE": zone}) for zone in topology.zones]
+    programs.append(Program("steward", _manage("steward")))
     if ports or options.incoming:
         programs.append(Program("incoming", _manage("incoming"), stop_wait_s=DRAIN_S))
     programs.append(Program("webhooks", _manage("webhooks"), stop_wait_s=DRAIN_S))
