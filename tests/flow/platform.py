@@ -145,20 +145,14 @@ class Platform:
         return int(self.rows(QUEUED)[0][0])
 
     def forget_learned(self) -> None:
-        """New engines that know nothing of what providers said; the simulated providers forget these IPs as well."""
+        """The simulated providers forget these IPs, the engines what providers said: as when an operator lifts it all."""
         for (ip,) in self.rows("SELECT host(address) FROM pools_sendingip"):
             self.control("heal", ip=ip)
-        wait_until(self._forgotten, 90, "the engines had forgotten what they learned", every_s=0.0)
-
-    def _forgotten(self) -> bool:
-        wait_until(lambda: len(self.engine_pids()) == 2, 60, "both engines were there")
-        engines = self.engine_pids()
-        for pid in engines.values():
-            os.kill(pid, signal.SIGUSR1)
-        wait_until(lambda: not engines.keys() & self.engine_pids().keys(), 30, "the engines had ended", every_s=0.01)
-        self.rows("WITH gone AS (DELETE FROM pools_path RETURNING 1) SELECT count(*) FROM gone")
-        wait_until(lambda: len(self.engine_pids()) == 2, 60, "both engines were back")
-        return not self.rows("SELECT 1 FROM pools_path WHERE learned <> '{}'")
+        with self.database() as connection:
+            connection.execute("DELETE FROM pools_scopedlimit")
+            connection.execute("UPDATE delivery_campaignblock SET expires_at = platform_now() WHERE expires_at > platform_now()")
+            connection.execute(LIFT)
+        wait_until(lambda: not self.rows(LEARNED), 30, "the engines had forgotten what they learned", every_s=0.2)
 
     # -- what only a test does ----------------------------------------------------------------------------------------
 
@@ -278,6 +272,9 @@ class Client:
         return self.request("GET", path)
 
 
+# What was learned stays for the engines to clear: so a test sees that they have heard it.
+LEARNED = "SELECT 1 FROM pools_path WHERE learned - 'mood' <> '{}' OR suspended_until > platform_now() OR circuit_failures > 0"
+LIFT = "UPDATE pools_path SET lifted_at = platform_now()"
 QUEUED = "SELECT (SELECT count(*) FROM delivery_ready) + (SELECT count(*) FROM delivery_waiting) + (SELECT count(*) FROM delivery_claimed)"
 OWN_SETTINGS = {"DATABASE_URL", "TEST_DATABASE_URL", "SECRET_KEY", "ENCRYPTION_KEYS", "DATA_DIR", "MAIL_MODE", "STATICFILES_BACKEND", "LOG_LEVEL"}
 
