@@ -13,7 +13,7 @@ from mailplatform.shell.audit import record_request
 from mailplatform.shell.look_only import LookOnly
 from pools import models
 from pools.forms import ProviderForm, ResponseRuleForm, StaticRouteForm, TlsExceptionForm
-from pools.listings import admin as listings_admin  # noqa: F401  registers its own
+from pools.neighbours import admin as neighbours_admin  # noqa: F401  registers its own
 from pools.providers.load import restore_rule
 
 
@@ -49,7 +49,7 @@ class PoolMemberInline(TabularInline):
 
 @admin.register(models.Pool)
 class PoolAdmin(ModelAdmin):
-    list_display = ("name", "kind", "tenant", "fallback", "addresses")
+    list_display = ("name", "kind", "grade", "tenant", "fallback", "addresses")
     list_filter = ("kind",)
     search_fields = ("name",)
     list_select_related = ("tenant", "fallback")

@@ -9,11 +9,15 @@ from django.db import models
 from django.db.models import F, Q
 
 from mailplatform.tenants.models import DOMAIN, Tenant
-from pools.listings.models import AddressCheck as AddressCheck
-from pools.listings.models import DnsblZone as DnsblZone
-from pools.listings.models import Listing as Listing
-from pools.listings.models import ListingPolicy as ListingPolicy
-from pools.listings.models import ProviderGrade as ProviderGrade
+from pools.neighbours.models import CappedHour as CappedHour
+from pools.neighbours.models import NeighboursPolicy as NeighboursPolicy
+from pools.neighbours.models import NeighboursProgress as NeighboursProgress
+from pools.neighbours.models import NewcomerCap as NewcomerCap
+from pools.neighbours.models import PoolMove as PoolMove
+from pools.neighbours.models import SlowedPace as SlowedPace
+from pools.neighbours.models import StandingAction as StandingAction
+from pools.neighbours.models import StandingWindow as StandingWindow
+from pools.neighbours.models import TenantStanding as TenantStanding
 from pools.purposes import Purpose
 
 
@@ -91,10 +95,18 @@ class Pool(models.Model):
         DEDICATED = "dedicated"
         HYBRID = "hybrid"
 
+    class Grade(models.TextChoices):
+        NEW = "new", "new tenants"
+        GOOD = "good", "tenants in good standing"
+        POOR = "poor", "tenants that were slowed or held"
+
     name = models.SlugField(max_length=60, unique=True)
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.SHARED)
     tenant = models.ForeignKey(Tenant, null=True, blank=True, on_delete=models.PROTECT, related_name="pools")
     fallback = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="covers")
+    grade = models.CharField(
+        max_length=4, choices=Grade, blank=True, default="", db_default="", help_text="Whose streams a shared pool is for; empty: nobody moves to or from it."
+    )
     ips = models.ManyToManyField(SendingIP, through="PoolMember", related_name="pools")
 
     class Meta:
@@ -135,6 +147,10 @@ class Stream(models.Model):
     is_default = models.BooleanField(default=False, help_text="Used when a message names no stream.")
     one_click_unsubscribe = models.BooleanField(
         null=True, blank=True, help_text="Whether its mail carries List-Unsubscribe links (RFC 8058); empty: marketing does, other mail does not."
+    )
+
+    held_why = models.CharField(
+        max_length=260, blank=True, default="", db_default="", help_text="Its mail is accepted and held, because of this; empty: it goes (pools.neighbours)."
     )
 
     class Meta:

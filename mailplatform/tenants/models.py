@@ -26,6 +26,12 @@ class Tenant(models.Model):
     weight = models.FloatField(default=1.0, help_text="Share of a lane against other tenants of the same purpose.")
     transactional_rate_per_s = models.FloatField(default=50.0, help_text="Above this, transactional mail orders as notification.")
     daily_cap = models.PositiveIntegerField(null=True, blank=True, help_text="Most deliveries accepted in 24 hours; empty: no cap.")
+    bulk_share = models.PositiveSmallIntegerField(
+        default=100, db_default=100, help_text="Of its weight, in percent, outside of transactional mail: less while it is slowed."
+    )
+    bulk_per_minute = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Most marketing and notification deliveries a minute while it is slowed; empty: it is not."
+    )
     is_simulated = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -33,6 +39,7 @@ class Tenant(models.Model):
         ordering = ["name"]
         constraints = [
             models.CheckConstraint(condition=Q(weight__gt=0), name="tenant_weight_positive"),
+            models.CheckConstraint(condition=Q(bulk_share__gte=1, bulk_share__lte=100), name="tenant_bulk_share_1_to_100"),
             models.CheckConstraint(condition=Q(transactional_rate_per_s__gte=0), name="tenant_rate_not_negative"),
         ]
 
