@@ -13,6 +13,7 @@ from mailplatform.shell.audit import record_request
 from mailplatform.shell.look_only import LookOnly
 from pools import models
 from pools.forms import ProviderForm, ResponseRuleForm, StaticRouteForm, TlsExceptionForm
+from pools.listings import admin as listings_admin  # noqa: F401  registers its own
 from pools.neighbours import admin as neighbours_admin  # noqa: F401  registers its own
 from pools.providers.load import restore_rule
 

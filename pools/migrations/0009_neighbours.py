@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("pools", "0007_what_a_path_may_send"),
+        ("pools", "0008_what_lists_say"),
         ("tenants", "0003_neighbours"),
     ]
 
