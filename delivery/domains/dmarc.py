@@ -3,9 +3,9 @@
 import re
 from dataclasses import dataclass
 
-from delivery.domains.ask import Answer, Ask
 from delivery.domains.orgs import organizational_domain
 from delivery.domains.tags import NotTags, parse_tags
+from mailplatform.shell.ask import Answer, Ask
 
 POLICIES = ("none", "quarantine", "reject")
 _VERSION = re.compile(r"v\s*=\s*DMARC1\s*(?:;|$)")

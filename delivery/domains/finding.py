@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from delivery.domains.ask import Answer as DnsAnswer
+from mailplatform.shell.ask import Answer as DnsAnswer
 from mailplatform.tenants.models import DomainCheck
 
 Answer = DomainCheck.Answer

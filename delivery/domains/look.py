@@ -5,7 +5,6 @@ Pure but for the asker. Promises: as many findings as there are things to check,
 
 import asyncio
 
-from delivery.domains.ask import Ask, Status
 from delivery.domains.dkim_record import compare
 from delivery.domains.dmarc import discover, read
 from delivery.domains.finding import Answer, Finding, not_asked, seen
@@ -14,6 +13,7 @@ from delivery.domains.look_at_hosts import from_domain, own_return_path, ptr, re
 from delivery.domains.look_at_spf import from_spf, spf
 from delivery.domains.orgs import aligned
 from delivery.domains.plan import KeyPlan, Plan
+from mailplatform.shell.ask import Ask, Status
 
 
 async def look(plan: Plan, ask: Ask) -> tuple[Finding, ...]:

@@ -2,10 +2,10 @@
 
 import asyncio
 
-from delivery.domains.ask import Ask, reverse_name
 from delivery.domains.finding import Answer, Finding, not_asked, seen
 from delivery.domains.look_at_spf import passes
 from delivery.domains.plan import OwnAddress, Plan
+from mailplatform.shell.ask import Ask, reverse_name
 
 MOST_HOSTS, SHOWN = 10, 4
 

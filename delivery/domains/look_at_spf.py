@@ -2,12 +2,12 @@
 
 import asyncio
 
-from delivery.domains.ask import Ask
 from delivery.domains.finding import Answer, Finding, not_asked, seen
 from delivery.domains.plan import Plan
 from delivery.domains.records import spf_of
 from delivery.domains.spf import MOST_LOOKUPS, Branch, Result, Verdict, check_host, record_of, survey
 from delivery.domains.spf_terms import Malformed, is_spf, parse
+from mailplatform.shell.ask import Ask
 
 SHOWN = 4
 

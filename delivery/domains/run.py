@@ -14,12 +14,12 @@ from django.conf import settings
 from django.db import connection
 
 from delivery.domains import keys
-from delivery.domains.ask import MAX_SECONDS, Asker
 from delivery.domains.finding import Finding
 from delivery.domains.look import look
 from delivery.domains.plan import Plan, plan_of
 from delivery.domains.slots import turn
 from delivery.domains.store import keep, tell_rotation
+from mailplatform.shell.ask import MAX_SECONDS, Asker
 from mailplatform.shell.clock import now
 from mailplatform.tenants.models import SendingDomain
 

@@ -9,8 +9,8 @@ import ipaddress
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from delivery.domains.ask import Answer, Ask, Status, in_turn, reverse_name
 from delivery.domains.spf_terms import Malformed, Record, Term, expand, is_spf, parse
+from mailplatform.shell.ask import Answer, Ask, Status, in_turn, reverse_name
 
 MOST_LOOKUPS, MOST_VOID, MOST_NAMES = 10, 2, 10
 SURVEY_LOOKUPS = 40

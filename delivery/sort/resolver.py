@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
 
-import dns.asyncresolver
 import dns.exception
 import dns.flags
 import dns.name
@@ -23,6 +22,7 @@ import dns.resolver
 import dns.rrset
 
 from delivery.sort.domains import ascii_domain, is_host_name
+from mailplatform.shell.ask import asker_of
 
 Status = Literal["found", "null_mx", "no_domain", "failed"]
 
@@ -68,16 +68,6 @@ class _Records:
 
 
 FAILED = _Records((), FAILED_TTL_S, failed=True)
-
-
-def asker_of(server: str, timeout_s: float, lifetime_s: float) -> dns.asyncresolver.Resolver:
-    """What asks `server`, host:port; empty: the machine's own resolvers. It keeps nothing."""
-    asker = dns.asyncresolver.Resolver(configure=not server)
-    if server:
-        host, _, port = server.rpartition(":")
-        asker.nameservers, asker.port = [host.strip("[]")], int(port)
-    asker.timeout, asker.lifetime, asker.cache = timeout_s, lifetime_s, None
-    return asker
 
 
 class Resolver:

@@ -6,11 +6,11 @@ import time
 import pytest
 
 from delivery.domains import dmarc
-from delivery.domains.ask import Answer, Asker, Status
 from delivery.domains.dkim_record import compare
 from delivery.domains.dmarc import Policy, read
 from delivery.domains.orgs import aligned, is_public_suffix, organizational_domain
 from delivery.sign.dkim import make_key
+from mailplatform.shell.ask import Answer, Asker, Status
 from tests.domains.conftest import say
 from tests.resolver.zones import Zones, silent, with_code
 

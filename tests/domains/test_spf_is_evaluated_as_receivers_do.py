@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from delivery.domains.ask import Answer, Status
 from delivery.domains.spf import Branch, Verdict, check_host, survey
 from delivery.domains.spf_terms import Malformed, Record, expand, parse
+from mailplatform.shell.ask import Answer, Status
 
 IP = "192.0.2.3"
 SIX = "2001:db8::cb01"

@@ -1,4 +1,4 @@
-"""Asking DNS about a sending domain: one look, bounded in questions and time.
+"""Asking DNS about something: one look, bounded in questions and time.
 
 Owns: what this look has asked already (each question once). Promises: never raises for what a name or a server answers; FAILED is said of
 what could not be asked, and of nothing else: timeouts, SERVFAIL, aliases in a circle, the bounds of this look. An answer has at most MAX_ROWS rows.
@@ -19,8 +19,6 @@ import dns.rdatatype
 import dns.resolver
 import dns.reversename
 import dns.rrset
-
-from delivery.sort.resolver import asker_of
 
 MAX_QUESTIONS = 300
 MAX_SECONDS = 20.0
@@ -56,18 +54,29 @@ class Ask(Protocol):
     async def __call__(self, name: str, kind: str) -> Answer: ...
 
 
+def asker_of(server: str, timeout_s: float, lifetime_s: float) -> dns.asyncresolver.Resolver:
+    """What asks `server`, host:port; empty: the machine's own resolvers. It keeps nothing."""
+    asker = dns.asyncresolver.Resolver(configure=not server)
+    if server:
+        host, _, port = server.rpartition(":")
+        asker.nameservers, asker.port = [host.strip("[]")], int(port)
+    asker.timeout, asker.lifetime, asker.cache = timeout_s, lifetime_s, None
+    return asker
+
+
 class Asker:
-    """One look at one domain. `server` is host:port; empty: the machine's own resolvers."""
+    """One look. `server` is host:port; empty: the machine's own resolvers."""
 
     def __init__(
-        self, server: str = "", *, timeout_s: float = 2.0, lifetime_s: float = 5.0, questions: int = MAX_QUESTIONS, seconds: float = MAX_SECONDS
-    ) -> None:
+        self, server: str = "", *, timeout_s: float = 2.0, lifetime_s: float = 5.0, questions: int = MAX_QUESTIONS, seconds: float = MAX_SECONDS,
+        at_once: int = AT_ONCE,
+    ) -> None:  # fmt: skip
         self._dns = asker_of(server, timeout_s, lifetime_s)
         self._left = questions
         self._until: float | None = None
         self._seconds = seconds
         self._asked: dict[tuple[str, str], asyncio.Future[Answer]] = {}
-        self._turn = asyncio.Semaphore(AT_ONCE)
+        self._turn = asyncio.Semaphore(at_once)
 
     @property
     def questions(self) -> int:
