@@ -142,7 +142,10 @@ class PathAdmin(ModelAdmin):
     list_select_related = ("ip", "provider")
     paginator = InfinitePaginator
     show_full_result_count = False
-    readonly_fields = ("ip", "provider", "score", "suspended_until", "learned", "circuit_failures", "open_connections", "updated_at")
+    readonly_fields = (
+        "ip", "provider", "score", "suspended_until", "learned", "circuit_failures", "open_connections", "share", "probation_per_hour", "warm_per_hour",
+        "warm_per_day", "warmed", "updated_at",
+    )  # fmt: skip
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -197,6 +200,11 @@ class AllowanceBucketAdmin(LookOnly):
     list_display = ("path", "window_s", "bucket_start", "reserved")
     list_filter = ("window_s",)
     list_select_related = ("path__ip", "path__provider")
+
+
+@admin.register(models.AllowanceClock)
+class AllowanceClockAdmin(LookOnly):
+    list_display = ("ahead_s", "mark_s", "boot_id")
 
 
 @admin.register(models.PathMinute)

@@ -82,6 +82,12 @@ class SendingIP(models.Model):
     proxy = models.CharField(max_length=120, blank=True, help_text="host:port of the SOCKS5 proxy.")
     state = models.CharField(max_length=12, choices=State, default=State.ACTIVE)
     added_at = models.DateTimeField(auto_now_add=True)
+    warm_default_per_hour = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Of its paths that warming has said nothing of yet: the cap over a rolling hour; empty: none."
+    )
+    warm_default_per_day = models.PositiveIntegerField(
+        null=True, blank=True, help_text="The same over rolling 24 hours. A new IP has it from its first moment, so that nothing goes uncapped before it warms."
+    )
 
     class Meta:
         ordering = ["address"]
@@ -256,6 +262,7 @@ class Path(models.Model):
     probation_per_hour = models.PositiveIntegerField(null=True, blank=True, help_text="Reputation's cap over a rolling hour; empty: none.")
     warm_per_hour = models.PositiveIntegerField(null=True, blank=True, help_text="Warming's cap over a rolling hour; empty: none.")
     warm_per_day = models.PositiveIntegerField(null=True, blank=True, help_text="Warming's cap over rolling 24 hours; empty: it does not warm.")
+    warmed = models.BooleanField(default=False, db_default=False, help_text="Warming's word: it has warmed here, and its IP's default caps do not bind it.")
     updated_at = models.DateTimeField()
 
     class Meta:
@@ -311,6 +318,23 @@ class AllowanceBucket(models.Model):
 
     def __str__(self) -> str:
         return f"{self.path_id} {self.bucket_start:%H:%M:%S}"
+
+
+class AllowanceClock(models.Model):
+    """One row: how far the database's clock has run ahead of living machines' clocks; windows of allowances count without that (pools.allowances)."""
+
+    ahead_s = models.FloatField(default=0.0, help_text="Seconds that are taken off the database's clock.")
+    mark_s = models.FloatField(default=0.0, help_text="The windows' time when an engine last looked, in seconds.")
+    boot_id = models.CharField(max_length=60, blank=True, help_text="Which start of which machine it looked from.")
+    before_s = models.FloatField(default=0.0, help_text="Its boot-time clock just before it asked.")
+    after_s = models.FloatField(default=0.0, help_text="… and just after.")
+    wall_s = models.FloatField(default=0.0, help_text="Its wall clock.")
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="one_allowance_clock")]
+
+    def __str__(self) -> str:
+        return f"{self.ahead_s:+.3f} s"
 
 
 class PathMinute(models.Model):
