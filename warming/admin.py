@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
+from warming import warmup_admin as warmup_admin
 from warming.models import WarmupPlan
 
 _SHIPPED = ("name", "version", "title", "unit", "scope", "daily", "facts", "source", "confidence", "is_shipped")

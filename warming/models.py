@@ -4,6 +4,11 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
+from warming.warmups import IpPast as IpPast
+from warming.warmups import WarmingPolicy as WarmingPolicy
+from warming.warmups import Warmup as Warmup
+from warming.warmups import WarmupDecision as WarmupDecision
+
 
 class WarmupPlan(models.Model):
     """A named plan in one version. A version that ran is never changed: a change is a new version.
