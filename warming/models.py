@@ -7,6 +7,7 @@ from django.db.models import Q
 from warming.warmups import IpPast as IpPast
 from warming.warmups import WarmingPolicy as WarmingPolicy
 from warming.warmups import Warmup as Warmup
+from warming.warmups import WarmupDay as WarmupDay
 from warming.warmups import WarmupDecision as WarmupDecision
 
 

@@ -39,3 +39,9 @@ class WarmupDecisionAdmin(LookOnly):
     list_display = ("at", "warmup", "kind", "by", "sentence", "cap_before", "cap_after")
     list_filter = ("kind",)
     list_select_related = ("warmup__ip", "warmup__provider")
+
+
+@admin.register(warmups.WarmupDay)
+class WarmupDayAdmin(LookOnly):
+    list_display = ("warmup", "number", "stage", "cap", "attempted", "delivered", "deferred", "blocked", "bounced", "complaints")
+    list_select_related = ("warmup__ip", "warmup__provider")

@@ -31,6 +31,7 @@ class WarmingPolicy(models.Model):
     day_s = models.PositiveIntegerField(
         "a day lasts", default=DAY_S, validators=[AT_LEAST(2), AT_MOST(DAY_S)], help_text="Seconds. In the sandbox alone it may be less than 86,400."
     )
+    counted_to = models.DateTimeField(null=True, editable=False, help_text="Up to here the minutes of warming paths were added up.")
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
@@ -93,6 +94,9 @@ class Warmup(models.Model):
     paused_by = models.CharField(max_length=200, blank=True)
     paused_until = models.DateTimeField(null=True, blank=True)
     carried = models.JSONField(default=dict, blank=True, help_text="What the controller remembers from one look to the next.")
+    counted_from = models.DateTimeField(help_text="What minutes before this one told is in the counters for good.")
+    seen = models.JSONField(default=dict, blank=True, help_text="What of the minutes since then is in the counters: an engine may add to them yet.")
+    day_caps_of = models.PositiveIntegerField(default=0, help_text="In the sandbox: for which of its short days the caps were last written.")
     attempted = models.BigIntegerField(default=0, help_text="In this stage, as all that follow.")
     delivered = models.BigIntegerField(default=0)
     deferred = models.BigIntegerField(default=0)
@@ -154,3 +158,25 @@ class WarmupDecision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.warmup_id} at {self.at:%Y-%m-%d %H:%M}"
+
+
+class WarmupDay(models.Model):
+    """What a path did in one day of its warm-up: the curve on its page. A day counts from the warm-up's beginning."""
+
+    warmup = models.ForeignKey(Warmup, on_delete=models.CASCADE, related_name="days")
+    number = models.PositiveIntegerField(help_text="1: the first.")
+    stage = models.PositiveSmallIntegerField(default=1, help_text="The last of that day.")
+    cap = models.PositiveIntegerField(help_text="A day's, as it was last.")
+    attempted = models.BigIntegerField(default=0)
+    delivered = models.BigIntegerField(default=0)
+    deferred = models.BigIntegerField(default=0)
+    blocked = models.BigIntegerField(default=0)
+    bounced = models.BigIntegerField(default=0)
+    complaints = models.BigIntegerField(default=0)
+
+    class Meta:
+        ordering = ["warmup", "number"]
+        constraints = [models.UniqueConstraint(fields=["warmup", "number"], name="warmup_day_once")]
+
+    def __str__(self) -> str:
+        return f"day {self.number} of {self.warmup_id}"
