@@ -4,10 +4,13 @@
 what there is. Changes for "*" also hold for providers that are first seen later.
 """
 
+import ipaddress
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from .names import normal
 from .provider import Provider
+from .zones import MODES
 
 if TYPE_CHECKING:
     from .world import World
@@ -145,6 +148,19 @@ class Control:
     def _action_dnsbl_error(self, zone: str = "zen", code: str = "127.255.255.254", on: bool = True) -> None:
         """A list answers every question with an error code."""
         self.world.lists.set_error(zone, code if on else "")
+
+    def _action_dnsbl_mode(self, zone: str = "zen", mode: str = "ok") -> None:
+        """ok, wildcard (lists everything), empty (knows nobody), servfail, silent."""
+        _one_of(mode, MODES)
+        self.world.lists.set_mode(zone, mode)
+
+    def _action_ptr(self, ip: str, name: str = "", on: bool = True) -> None:
+        """An address's PTR says another name ("": there is none), until it is turned off."""
+        reverse = ipaddress.ip_address(ip).reverse_pointer
+        if on:
+            self.world.directory.names_of[reverse] = [normal(name)] if name else []
+        else:
+            self.world.directory.names_of.pop(reverse, None)
 
     # -- the record -------------------------------------------------------------------------------------------------
     def _action_forget_accepted(self) -> None:

@@ -43,6 +43,7 @@ class Directory:
         self.address_of = address_of
         self.tlsa = tlsa
         self.mode = "ok"  # ok, servfail, dead
+        self.names_of: dict[str, list[str]] = {}  # reverse name -> what its PTR says instead of the truth; empty: no PTR
         self.asked = 0
 
     def answer(self, wire: bytes, most_bytes: int | None) -> bytes | None:
@@ -106,6 +107,8 @@ class Directory:
         if records is None:
             return None
         told = self.zones.records(name)
+        if (instead := self.names_of.get(name)) is not None:
+            return {"PTR": [_presented("PTR", one) for one in instead]} if instead else {"RCODE": ["NXDOMAIN"]}
         extra = {kind: [_presented(kind, value) for value in values] for kind, values in told.items() if kind in _KINDS}
         if "CNAME" in extra:
             return {"CNAME": extra["CNAME"]}  # a name with an alias has nothing else
@@ -119,6 +122,8 @@ class Directory:
 
     def _computed(self, name: str) -> Records | None:
         if self.lists.zone_of(name):
+            if (mode := self.lists.mode_of(name)) in ("servfail", "silent"):
+                return {"RCODE": ["SERVFAIL"]} if mode == "servfail" else None
             codes, reason = self.lists.answer(name)
             return {"A": codes, "TXT": [_quoted(reason)]} if codes else {"RCODE": ["NXDOMAIN"]}
         if match := _REVERSE.fullmatch(name):

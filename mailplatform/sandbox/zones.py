@@ -23,6 +23,7 @@ LISTS = {
 # Lists that answer every question with Spamhaus's error codes, which are no listings (spamhaus.org, DNSBL usage).
 ERRORS = {"typo.dnsbl.test": "127.255.255.252", "public.dnsbl.test": "127.255.255.254", "toomany.dnsbl.test": "127.255.255.255"}
 DEAD = ("dead.dnsbl.test",)  # a list that ended and answers yes to everything, as some do
+MODES = ("ok", "wildcard", "empty", "servfail", "silent")  # empty: knows nobody, not even its test point
 
 
 class Zones:
@@ -75,6 +76,7 @@ class BlockLists:
     def __init__(self) -> None:
         self.listed: dict[str, dict[str, str]] = {name: {} for name in LISTS}
         self.errors: dict[str, str] = {}  # list -> the error code that it answers for now
+        self.modes: dict[str, str] = {}  # list -> what ails it
 
     def add(self, name: str, subject: str, code: str = "127.0.0.2") -> None:
         """List an address or a domain."""
@@ -89,6 +91,15 @@ class BlockLists:
         self.errors.pop(self._list(name), None)
         if code:
             self.errors[self._list(name)] = code
+
+    def set_mode(self, name: str, mode: str) -> None:
+        """Let a list be ill, or well again."""
+        self.modes[self._list(name)] = mode
+
+    def mode_of(self, question: str) -> str:
+        """How the list that this question is for is."""
+        split = _split(question)
+        return self.modes.get(split[2], "ok") if split and split[2] else "ok"
 
     def listing(self, ip: str) -> str | None:
         """The zone that a mail server would name for this address, or None."""
@@ -108,15 +119,15 @@ class BlockLists:
             return [ERRORS[zone]], "Error: see https://www.spamhaus.org/returnc/"
         if name in self.errors:
             return [self.errors[name]], "Error: see https://www.spamhaus.org/returnc/"
-        if zone in DEAD:
+        if zone in DEAD or self.mode_of(question) == "wildcard":
             return ["127.0.0.2"], "this list has ended"
-        if name is None:
+        if name is None or self.mode_of(question) == "empty":
             return [], ""
         if name == "dbl":
             codes = {"test": "127.0.1.2", **self.listed[name]}.get(subject)
             return ([codes] if codes else []), f"https://www.spamhaus.org/query/domain/{subject}"
-        ip = ".".join(reversed(subject.split(".")))
-        if ip == "127.0.0.2":  # the test point that every list has (RFC 5782 §5)
+        ip = _address(subject)
+        if ip in ("127.0.0.2", "::ffff:7f00:2"):  # the test points that every list has (RFC 5782 §5)
             return ["127.0.0.2"], "Test record"
         code = self.listed[name].get(ip)
         return ([code] if code else []), f"https://www.spamhaus.org/query/ip/{ip} ({int(share(ip) * 10**6)})"
@@ -127,6 +138,18 @@ class BlockLists:
         if found is None:
             raise ValueError(f"There is no block list '{name}'; there are {', '.join(LISTS)}.")
         return found
+
+
+def _address(reversed_: str) -> str:
+    """The address behind octets or nibbles in reverse order (RFC 5782 §2.1, §2.4)."""
+    parts = reversed_.split(".")[::-1]
+    if len(parts) != 32:
+        return ".".join(parts)
+    try:
+        address = ipaddress.IPv6Address(int("".join(parts), 16))
+    except ValueError:
+        return ""
+    return f"::ffff:{int(address.ipv4_mapped) >> 16:x}:{int(address.ipv4_mapped) & 0xFFFF:x}" if address.ipv4_mapped else address.compressed
 
 
 def _split(question: str) -> tuple[str, str, str | None] | None:

@@ -49,7 +49,7 @@ class DnsblZone(models.Model):
     title = models.CharField(max_length=120)
     lists = models.CharField(max_length=6, choices=Subject, default=Subject.IP)
     asked = models.CharField(max_length=7, choices=Asked, default=Asked.NEVER)
-    weight = models.CharField(max_length=8, choices=Weight, default=Weight.WARNING, help_text="Of codes whose meaning names no weight of their own.")
+    weight = models.CharField(max_length=8, choices=Weight, default=Weight.WARNING, help_text="The most that a listing here does, whatever its codes say.")
     meanings = models.JSONField(default=dict, blank=True, help_text='{"127.0.0.2": {"means": "…", "weight": "critical"}}')
     errors = models.JSONField(
         default=dict, blank=True, help_text='Answers that are no listing: {"127.255.255.254": "…"}; all of 127.255.255.0/24 is none anyhow.'

@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[("info", "shown only"), ("warning", "lowers the score"), ("critical", "takes the IP out")],
                         default="warning",
-                        help_text="Of codes whose meaning names no weight of their own.",
+                        help_text="The most that a listing here does, whatever its codes say.",
                         max_length=8,
                     ),
                 ),
