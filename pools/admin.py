@@ -16,6 +16,7 @@ from pools.forms import ProviderForm, ResponseRuleForm, StaticRouteForm, TlsExce
 from pools.listings import admin as listings_admin  # noqa: F401  registers its own
 from pools.neighbours import admin as neighbours_admin  # noqa: F401  registers its own
 from pools.providers.load import restore_rule
+from pools.reputation import admin as reputation_admin  # noqa: F401  registers its own
 
 
 @admin.register(models.Zone)
@@ -39,7 +40,7 @@ class SendingIPAdmin(ModelAdmin):
     list_filter = ("state", "node", "egress")
     search_fields = ("address", "ehlo_name")
     list_select_related = ("node",)
-    readonly_fields = ("added_at",)
+    readonly_fields = ("added_at", "state_why")
 
 
 class PoolMemberInline(TabularInline):

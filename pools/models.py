@@ -24,6 +24,19 @@ from pools.neighbours.models import StandingAction as StandingAction
 from pools.neighbours.models import StandingWindow as StandingWindow
 from pools.neighbours.models import TenantStanding as TenantStanding
 from pools.purposes import Purpose
+from pools.reputation.models import Action as Action
+from pools.reputation.models import BlockEvidence as BlockEvidence
+from pools.reputation.models import PathDay as PathDay
+from pools.reputation.models import PathHour as PathHour
+from pools.reputation.models import PathStanding as PathStanding
+from pools.reputation.models import PoolDay as PoolDay
+from pools.reputation.models import PoolHour as PoolHour
+from pools.reputation.models import PoolMinute as PoolMinute
+from pools.reputation.models import PoolReputationPolicy as PoolReputationPolicy
+from pools.reputation.models import ReputationPolicy as ReputationPolicy
+from pools.reputation.models import ScoreSample as ScoreSample
+from pools.reputation.models import StreamDay as StreamDay
+from pools.reputation.models import StreamHour as StreamHour
 
 
 class Zone(models.Model):
@@ -81,6 +94,7 @@ class SendingIP(models.Model):
     egress = models.CharField(max_length=8, choices=Egress, default=Egress.BIND)
     proxy = models.CharField(max_length=120, blank=True, help_text="host:port of the SOCKS5 proxy.")
     state = models.CharField(max_length=12, choices=State, default=State.ACTIVE)
+    state_why = models.TextField(blank=True, default="", db_default="", help_text="Why reputation took it out, in words; empty: it did not.")
     added_at = models.DateTimeField(auto_now_add=True)
     warm_default_per_hour = models.PositiveIntegerField(
         null=True, blank=True, help_text="Of its paths that warming has said nothing of yet: the cap over a rolling hour; empty: none."
@@ -119,6 +133,10 @@ class Pool(models.Model):
         max_length=4, choices=Grade, blank=True, default="", db_default="", help_text="Whose streams a shared pool is for; empty: nobody moves to or from it."
     )
     ips = models.ManyToManyField(SendingIP, through="PoolMember", related_name="pools")
+    borrow_per_day = models.PositiveIntegerField(
+        null=True, blank=True, help_text="What a tenant's own pool may send along borrowed and fallback IPs in a day (UTC); empty: as much as it takes."
+    )
+    borrowing_closed_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Reputation's word: since when a day's borrowing is used up.")
 
     class Meta:
         ordering = ["name"]
@@ -248,6 +266,7 @@ class Path(models.Model):
     ip = models.ForeignKey(SendingIP, on_delete=models.CASCADE, related_name="paths")
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="paths")
     state = models.CharField(max_length=12, choices=State, default=State.OPEN)
+    state_why = models.TextField(blank=True, default="", db_default="", help_text="Why reputation took it out or bounds it, in words; empty: it does not.")
     score = models.FloatField(default=100.0)
     suspended_until = models.DateTimeField(null=True, blank=True)
     why = models.TextField(blank=True, help_text="The evidence for what limits it now.")
@@ -351,6 +370,9 @@ class PathMinute(models.Model):
     bounced_message = models.IntegerField(default=0)
     bounced_infrastructure = models.IntegerField(default=0)
     bounced_destination = models.IntegerField(default=0)
+    blocked = models.IntegerField(default=0, db_default=0, help_text="Of all: refused for good, or closed, for our address's or its network's sake (block.*).")
+    blocked_named = models.IntegerField(default=0, db_default=0, help_text="Of these and the next: named our IP or a block list.")
+    deferred_reputation = models.IntegerField(default=0, db_default=0, help_text="Of all: put off, and our address or its reputation named as the cause.")
     complaints = models.IntegerField(default=0)
     connects = models.IntegerField(default=0)
     connect_failures = models.IntegerField(default=0)

@@ -1,0 +1,1 @@
+"""What sending IPs and their paths are worth, and what follows from it."""
