@@ -12,6 +12,7 @@ urlpatterns = [
     path("accounts/", include("mailplatform.tenants.entrance")),
     path("", include("mailplatform.shell.console")),
     path("", include("mailplatform.tenants.console")),
+    path("", include("pools.pages.console")),
     path("", include("pools.console")),
     path("", include("delivery.console")),
     path("", include("delivery.tlspolicy.console")),
