@@ -2,5 +2,9 @@
 
 from monitoring.steward import Round
 from pools.listings import round as listings
+from warming import round as warming
 
-ROUNDS: tuple[Round, ...] = (Round("listings", listings.EVERY_S, listings.begin),)
+ROUNDS: tuple[Round, ...] = (
+    Round("warming", warming.LOOK_S, warming.begin),
+    Round("listings", listings.EVERY_S, listings.begin),
+)

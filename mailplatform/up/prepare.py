@@ -22,13 +22,17 @@ def main() -> None:
     from django.conf import settings
 
     from mailplatform.up import history, schedules, seed
+    from warming.start import first_policy
 
     data = Path(settings.DATA_DIR)
     migrate()
     collect_static(data / "static.made-from")
     call_command("load_catalogue", verbosity=0, stdout=io.StringIO())
     call_command("load_warmup_plans", verbosity=0, stdout=io.StringIO())
+    if settings.MAIL_MODE == "live":
+        first_policy()  # the first address of a new installation warms
     seed.everything(data)
+    first_policy()  # those of the demo world are warm
     schedules.register()
     history.make_history()
     (data / "topology.json").write_text(json.dumps(topology()))
