@@ -68,7 +68,7 @@ def _problem(no: Refused) -> ApiProblem:
         case Why.TENANT:
             return of_status(403, no.sentence)
         case Why.OVER_CAP:
-            return of_status(429, no.sentence, {"Retry-After": str(CAP_RETRY_AFTER_S)})
+            return of_status(429, no.sentence, {"Retry-After": str(no.retry_after_s or CAP_RETRY_AFTER_S)})
         case Why.CLASH if no.clash is Clash.IN_USE:
             return ApiProblem(409, "idempotency-key-in-use", "The Idempotency-Key is in use.", no.sentence, no.problems, {"Retry-After": "1"})
         case _:

@@ -11,6 +11,7 @@ from uuid import UUID
 from psycopg import Connection, Cursor
 
 from delivery.queue import columns
+from delivery.queue.happened import Happened, Kind, tell
 from delivery.queue.tags import Turn, give_places
 from delivery.queue.wake import Lane
 from delivery.webhooks import outbox
@@ -24,10 +25,16 @@ DUE = f"""
          LIMIT %(limit)s
            FOR UPDATE SKIP LOCKED))
     RETURNING {columns.LIST}, platform_now() AS now, why, scope,
-              coalesce((SELECT stream.purpose FROM pools_stream stream WHERE stream.id = stream_id), purpose) AS stream_purpose
+              coalesce((SELECT ARRAY[stream.purpose::text, stream.held_why] FROM pools_stream stream WHERE stream.id = stream_id),
+                       ARRAY[purpose::text, '']) AS stream
 """
 INTO_READY = f"""
     INSERT INTO delivery_ready ({columns.LIST}) VALUES ({", ".join(f"%({column})s" for column in columns.QUEUE)})
+"""
+# What a person let go by itself has no fingerprint any more: it goes whatever is held.
+INTO_HOLD = f"""
+    INSERT INTO delivery_waiting ({columns.LIST}, why, scope, due_at)
+    VALUES ({", ".join(f"%({column})s" for column in columns.QUEUE)}, 'hold', %(held_why)s, %(expires_at)s)
 """
 INTO_SORTING = f"""
     INSERT INTO delivery_waiting ({columns.LIST}, why, scope, due_at)
@@ -75,11 +82,17 @@ def promote_due(connection: Connection, limit: int = 500) -> frozenset[Lane]:
         if not rows:
             return frozenset()
         for row in rows:
-            row["purpose"] = row.pop("stream_purpose")
+            purpose, row["held_why"] = row.pop("stream")
+            row["purpose"] = int(purpose)
         expired = [row for row in rows if row["expires_at"] <= row["now"]]
         live = [row for row in rows if row["expires_at"] > row["now"]]
         if expired:
             _expire(cursor, expired)
+        if held := [row for row in live if row["held_why"] and row["fingerprint"]]:
+            cursor.executemany(INTO_HOLD, held)
+            with connection.cursor() as plain:
+                tell(plain, [Happened(row["id"], row["tenant_id"], Kind.HELD, {"why": row["held_why"]}) for row in held])
+            live = [row for row in live if not (row["held_why"] and row["fingerprint"])]
         unsorted = [row for row in live if row["provider_id"] is None]
         if unsorted:
             cursor.executemany(INTO_SORTING, [{**row, "scope": row["recipient"].rpartition("@")[2]} for row in unsorted])

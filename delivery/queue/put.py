@@ -13,7 +13,7 @@ from uuid import UUID
 from psycopg import Cursor
 from psycopg.types.json import Jsonb
 
-from delivery.queue import columns
+from delivery.queue import columns, neighbours
 from delivery.queue.tags import Turn, give_places
 from delivery.queue.wake import Lane
 from delivery.suppressions.minutes import count_suppressed
@@ -69,7 +69,7 @@ class NewDelivery:
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """A message with its deliveries. `hold` is why a person must look first; empty: nobody must."""
+    """A message with its deliveries. `hold` is why a person must look first; empty: nobody must. `per_minute`: its tenant is slowed to so many."""
 
     id: UUID
     tenant_id: int
@@ -90,6 +90,7 @@ class NewMessage:
     submitted_by: str = ""
     send_at: datetime | None = None
     hold: str = ""
+    per_minute: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +112,13 @@ def put(cursor: Cursor, messages: Sequence[NewMessage]) -> Placed:
     now, known = _known_domains(cursor, {delivery.domain for _, delivery in pending})
     ready: list[tuple[NewMessage, NewDelivery, int]] = []
     waiting: list[tuple[NewMessage, NewDelivery, int | None, str, str, datetime | None]] = []
+    turns = neighbours.turns(cursor, [(m.tenant_id, m.per_minute, m.send_at) for m, _ in pending if m.per_minute and not m.hold], now)
     for message, delivery in pending:
         provider_id = known.get(delivery.domain)
         if message.hold:
             waiting.append((message, delivery, provider_id, "hold", message.hold, None))
+        elif message.per_minute and (turn := next(turns)) > now:
+            waiting.append((message, delivery, provider_id, *neighbours.waits(message.send_at, turn)))
         elif message.send_at and message.send_at > now:
             waiting.append((message, delivery, provider_id, "schedule", "", message.send_at))
         elif provider_id is None:

@@ -5,7 +5,7 @@ Transactional mail beyond its tenant's rate (pace.py) takes its place among the 
 Start-time fair queuing: a delivery's tag is the later of the lane's virtual time (the highest tag claimed there) and its tenant's
 last tag there, plus cost / weight. Never the wall clock: with it a late tenant got 9,950 : 50 in simulation, with virtual time
 5,000 : 5,000. Tags of one tenant in one lane are given under its row's lock, in the order of the key, so two
-submissions never deadlock; taken last in a transaction, so the lock is short.
+submissions never deadlock; taken last in a transaction, so the lock is short. A slowed tenant's weight is a part of it, outside of transactional mail.
 """
 
 from collections import Counter
@@ -24,7 +24,8 @@ ADVANCE = """
         SELECT * FROM unnest(%(pools)s::int8[], %(providers)s::int8[], %(purposes)s::int2[], %(tenants)s::int8[], %(costs)s::float8[])
                       AS w(pool_id, provider_id, purpose, tenant_id, cost)),
          locked AS (
-        SELECT f.id, w.cost / t.weight AS step, coalesce(l.virtual_time[w.purpose + 1], 0) AS floor
+        SELECT f.id, w.cost / (t.weight * CASE w.purpose WHEN 0 THEN 1 ELSE t.bulk_share / 100.0 END) AS step,
+               coalesce(l.virtual_time[w.purpose + 1], 0) AS floor
           FROM wanted w
           JOIN delivery_fairtag f USING (pool_id, provider_id, purpose, tenant_id)
           JOIN delivery_lane l USING (pool_id, provider_id)

@@ -6,10 +6,13 @@ tenant's mail is accepted and held.
 
 from collections.abc import Callable
 
+from django.conf import settings
+
 from delivery.submit.facts import StreamFacts, TenantFacts
 from delivery.submit.submission import Submission
 from mailplatform.shell.problems import Problem
 from mailplatform.tenants.models import Tenant
+from pools.purposes import Purpose
 
 HOLD_PAUSED = "The tenant is paused."
 
@@ -21,9 +24,14 @@ def refusal_of_tenant(facts: TenantFacts) -> str | None:
     return None
 
 
-def hold_of(facts: TenantFacts) -> str:
+def hold_of(facts: TenantFacts, stream: StreamFacts) -> str:
     """Why a person must look first; empty: nobody must."""
-    return HOLD_PAUSED if facts.state == Tenant.State.PAUSED else ""
+    return HOLD_PAUSED if facts.state == Tenant.State.PAUSED else stream.held_why
+
+
+def pace_of(facts: TenantFacts, stream: StreamFacts) -> int | None:
+    """How many a minute may go of this stream and its like; None: the tenant is not slowed, or it is not their business."""
+    return facts.bulk_per_minute if stream.shared and stream.purpose != Purpose.TRANSACTIONAL else None
 
 
 def stream_of(submission: Submission, facts: TenantFacts) -> StreamFacts | None:
@@ -48,7 +56,17 @@ def domain_is_verified(submission: Submission, facts: TenantFacts) -> Problem | 
     return Problem(field, f"{domain} is not a sending domain of this tenant.")
 
 
-ADMISSION: tuple[Callable[[Submission, TenantFacts], Problem | None], ...] = (stream_is_known, domain_is_verified)
+def marketing_is_aligned(submission: Submission, facts: TenantFacts) -> Problem | None:
+    """Marketing over IPs that are others' too needs passing SPF, DKIM and DMARC, as the domain's last check left them."""
+    stream, domain = stream_of(submission, facts), submission.sender.domain
+    if stream is None or stream.purpose != Purpose.MARKETING or not stream.shared or domain not in facts.unready:
+        return None
+    number, missing = facts.unready[domain]
+    said = f"Marketing over shared IPs needs passing SPF, DKIM and DMARC. {domain}: {missing} See {settings.PUBLIC_URL.rstrip('/')}/domains/{number}/"
+    return Problem("from" if submission.raw is None else "raw", said)
+
+
+ADMISSION: tuple[Callable[[Submission, TenantFacts], Problem | None], ...] = (stream_is_known, domain_is_verified, marketing_is_aligned)
 
 
 def admit(submission: Submission, facts: TenantFacts) -> Problem | None:

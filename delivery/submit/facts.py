@@ -10,9 +10,12 @@ from dataclasses import dataclass
 
 from psycopg import Cursor
 
+from delivery.domains.alignment import lacks
 from delivery.unsubscribe.offer import is_offered
 from mailplatform.tenants.models import SendingDomain, Tenant
-from pools.models import Stream
+from pools.models import Pool, Stream
+from pools.neighbours.policy import policy
+from pools.purposes import Purpose
 
 CACHE_S = 2.0
 _CACHE_SIZE = 5_000
@@ -25,17 +28,22 @@ class StreamFacts:
     purpose: int
     pool_id: int
     unsubscribe_links: bool = False
+    shared: bool = False  # its pool's IPs are others' too
+    held_why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class TenantFacts:
-    """A tenant as submission sees it; `domains` are the verified ones, by name."""
+    """A tenant as submission sees it; `domains` are the verified ones, by name; `unready` those of them from which no marketing goes over shared IPs:
+    their number, and what is missing."""
 
     id: int
     name: str
     state: str
     daily_cap: int | None
+    bulk_per_minute: int | None
     domains: dict[str, int]
+    unready: dict[str, tuple[int, str]]
     unverified: frozenset[str]
     streams: dict[str, StreamFacts]
     default_stream: str | None
@@ -63,19 +71,27 @@ def forget_cached() -> None:
 
 def _load(tenant_id: int) -> TenantFacts:
     tenant = Tenant.objects.get(pk=tenant_id)
-    domains = list(SendingDomain.objects.filter(tenant=tenant).values_list("name", "id", "verified_at"))
-    streams = list(Stream.objects.filter(tenant=tenant).values_list("name", "id", "purpose", "pool_id", "one_click_unsubscribe", "is_default"))
-    defaults = [name for name, *_, is_default in streams if is_default] or [name for name, *_ in streams if len(streams) == 1]
+    domains = list(SendingDomain.objects.filter(tenant=tenant).values_list("name", "id", "verified_at", "verdict"))
+    streams = list(Stream.objects.filter(tenant=tenant).select_related("pool"))
+    defaults = [stream.name for stream in streams if stream.is_default] or [stream.name for stream in streams if len(streams) == 1]
+    asks = policy().asks_alignment and any(stream.purpose == Purpose.MARKETING for stream in streams)
     return TenantFacts(
         id=tenant.pk,
         name=tenant.name,
         state=tenant.state,
         daily_cap=tenant.daily_cap,
-        domains={name: pk for name, pk, verified_at in domains if verified_at},
-        unverified=frozenset(name for name, _, verified_at in domains if not verified_at),
-        streams={name: StreamFacts(pk, name, purpose, pool_id, is_offered(purpose, chosen)) for name, pk, purpose, pool_id, chosen, _ in streams},
+        bulk_per_minute=tenant.bulk_per_minute,
+        domains={name: pk for name, pk, verified_at, _ in domains if verified_at},
+        unready={name: (pk, no) for name, pk, verified_at, verdict in domains if asks and verified_at and (no := lacks(verdict))},
+        unverified=frozenset(name for name, _, verified_at, _ in domains if not verified_at),
+        streams={stream.name: _stream(stream) for stream in streams},
         default_stream=defaults[0] if defaults else None,
     )
+
+
+def _stream(stream: Stream) -> StreamFacts:
+    offered = is_offered(stream.purpose, stream.one_click_unsubscribe)
+    return StreamFacts(stream.pk, stream.name, stream.purpose, stream.pool_id, offered, stream.pool.kind != Pool.Kind.DEDICATED, stream.held_why)
 
 
 SUPPRESSED = """

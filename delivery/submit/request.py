@@ -26,9 +26,11 @@ class Why(Enum):
 class Refused(Exception):
     """Nothing was stored, and this is why."""
 
-    def __init__(self, why: Why, sentence: str = "", problems: Sequence[Problem] = (), clash: Clash | None = None) -> None:
+    def __init__(
+        self, why: Why, sentence: str = "", problems: Sequence[Problem] = (), clash: Clash | None = None, retry_after_s: int | None = None
+    ) -> None:
         super().__init__(sentence)
-        self.why, self.sentence, self.problems, self.clash = why, sentence, tuple(problems), clash
+        self.why, self.sentence, self.problems, self.clash, self.retry_after_s = why, sentence, tuple(problems), clash, retry_after_s
 
 
 @dataclass(frozen=True, slots=True)

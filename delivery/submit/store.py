@@ -1,7 +1,6 @@
 """Store: composed messages become rows, a whole batch in the caller's transaction.
 
-Owns: how a Submission turns into what `delivery.queue.put` takes, and the daily cap. Never: commits, wakes engines, decides who
-may send.
+Owns: how a Submission turns into what `delivery.queue.put` takes. Never: commits, wakes engines, decides who may send.
 """
 
 from collections.abc import Sequence
@@ -9,21 +8,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from psycopg import Cursor
-
 from delivery.models import DeliveryState
 from delivery.queue.put import NewBody, NewDelivery, NewMessage
 from delivery.retry import POLICIES
-from delivery.submit.admit import hold_of
+from delivery.submit.admit import hold_of, pace_of
 from delivery.submit.compose import Composed
 from delivery.submit.facts import StreamFacts, Suppressions, TenantFacts
 from delivery.submit.fingerprint import fingerprint
 from delivery.submit.submission import Submission
 from delivery.unsubscribe.offer import Offer, offer_of
-from mailplatform.shell.ids import delivery_id, lowest_id_at
+from mailplatform.shell.ids import delivery_id
 from pools.purposes import Purpose
-
-CAP_WINDOW = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +57,8 @@ def rows_of(ready: Ready, facts: TenantFacts, suppressed: Suppressions, submitte
         fingerprint=campaign,
         submitted_by=submitted_by,
         send_at=submission.send_at,
-        hold=hold_of(facts),
+        hold=hold_of(facts, stream),
+        per_minute=pace_of(facts, stream),
     )
 
 
@@ -93,19 +89,6 @@ def state_of(message: NewMessage, delivery: NewDelivery) -> str:
     if message.hold:
         return DeliveryState.HELD.value
     return DeliveryState.SCHEDULED.value if message.send_at else DeliveryState.QUEUED.value
-
-
-ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('mailplatform.daily_cap'), %s::int)"
-ACCEPTED_SINCE = "SELECT coalesce(sum(recipients), 0) FROM delivery_message WHERE tenant_id = %s AND id >= %s"
-
-
-def room_under_cap(cursor: Cursor, facts: TenantFacts, at: datetime) -> int:
-    """How many more deliveries a capped tenant may submit; exact, as its submissions go one at a time from here to the commit."""
-    assert facts.daily_cap is not None
-    cursor.execute(ONE_AT_A_TIME, [facts.id % 2**31])
-    floor = lowest_id_at(int((at - CAP_WINDOW).timestamp() * 1000))
-    row = cursor.execute(ACCEPTED_SINCE, [facts.id, floor]).fetchone()
-    return facts.daily_cap - int(row[0] if row else 0)
 
 
 def recipients_of(messages: Sequence[Ready]) -> list[str]:

@@ -11,12 +11,13 @@ from psycopg import Cursor
 
 from delivery.queue.put import NewMessage, put
 from delivery.queue.wake import wake
-from delivery.submit import idempotency
+from delivery.submit import cap, idempotency
 from delivery.submit.commit import committed
 from delivery.submit.facts import suppressions
 from delivery.submit.idempotency import Answer, Clash, Token
 from delivery.submit.request import Accepted, Prepared, Refused, Why
-from delivery.submit.store import room_under_cap, rows_of
+from delivery.submit.store import rows_of
+from mailplatform.shell.formats import duration
 from mailplatform.shell.problems import Problem
 
 Outcome = Accepted | Refused
@@ -80,13 +81,26 @@ def clashed(clash: Clash) -> Refused:
 
 
 def _under_cap(cursor: Cursor, group: Sequence[Prepared], outcomes: dict[int, Outcome], twins: dict[int, int]) -> None:
-    """Refuse what breaks its tenant's daily cap, in the order of the group; tenants are locked in their own order."""
+    """Refuse what breaks its tenant's daily cap, in the order of the group, and count the rest; tenants are locked in their own order."""
     capped = {asked.facts.id: asked for number, asked in enumerate(group) if asked.facts.daily_cap is not None and number not in outcomes}
-    room = {tenant: room_under_cap(cursor, capped[tenant].facts, capped[tenant].request.at) for tenant in sorted(capped)}
+    rooms = {tenant: cap.room(cursor, tenant, capped[tenant].facts.daily_cap or 0, capped[tenant].request.at) for tenant in sorted(capped)}
+    taken = dict.fromkeys(rooms, 0)
     for number, asked in enumerate(group):
-        if asked.facts.id not in room or number in outcomes or number in twins:
+        tenant, wanted = asked.facts.id, len(asked.recipients)
+        if tenant not in rooms or number in outcomes or number in twins:
             continue
-        if len(asked.recipients) > room[asked.facts.id]:
-            outcomes[number] = Refused(Why.OVER_CAP, f"This tenant may send {asked.facts.daily_cap:,} deliveries in 24 hours; this request goes beyond.")
+        if wanted > rooms[tenant].left - taken[tenant]:
+            outcomes[number] = _over(rooms[tenant], taken[tenant], wanted)
         else:
-            room[asked.facts.id] -= len(asked.recipients)
+            taken[tenant] += wanted
+    for tenant in sorted(taken):
+        if taken[tenant]:
+            cap.count(cursor, tenant, taken[tenant], capped[tenant].request.at)
+
+
+def _over(room: cap.Room, taken: int, wanted: int) -> Refused:
+    left = max(0, room.left - taken)
+    told = f"This tenant may send {room.cap:,} deliveries in 24 hours, of which {left:,} are left; this request has {wanted:,}, and none of it was accepted."
+    after_s = room.free_in_s(wanted + taken)
+    later = f" Ask again in {duration(after_s)}." if wanted <= room.cap else " Send it in smaller parts."
+    return Refused(Why.OVER_CAP, (told + later).replace("\u00a0", " "), retry_after_s=after_s)

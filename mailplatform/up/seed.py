@@ -27,6 +27,7 @@ from mailplatform.tenants.models import DOMAIN, ApiKey, DkimKey, SendingDomain, 
 from mailplatform.up.history import make_history
 from mailplatform.up.installation import write_private
 from pools.models import Node, Pool, PoolMember, SendingIP, Stream, Zone
+from pools.neighbours.policy import install as install_policy
 from pools.purposes import Purpose
 
 OPERATOR = "operator@platform.example"
@@ -61,6 +62,7 @@ TENANTS = (
 
 
 def everything(data: Path) -> None:
+    install_policy()
     if settings.MAIL_MODE == "live":
         live_start()
     else:
