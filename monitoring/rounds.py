@@ -1,7 +1,9 @@
 """Which rounds the steward makes, and how often. Order is the order in which they are made when several are due."""
 
+from delivery.queue import standing
 from monitoring.steward import Round
 from pools.listings import round as listings
+from pools.neighbours import round as neighbours
 from warming import round as warming
 
 ROUNDS: tuple[Round, ...] = (
