@@ -9,4 +9,6 @@ from warming import round as warming
 ROUNDS: tuple[Round, ...] = (
     Round("warming", warming.LOOK_S, warming.begin),
     Round("listings", listings.EVERY_S, listings.begin),
+    Round("neighbours", neighbours.EVERY_S, neighbours.begin),
+    Round("tenants' queued mail", standing.EVERY_S, standing.begin),
 )
