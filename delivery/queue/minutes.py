@@ -1,7 +1,7 @@
-"""Minutes: what happened, added up by path and by stream, in the same transaction as the attempts they count.
+"""Minutes: what happened, added up by path, by stream, and by a pool's IPs, in the same transaction as the attempts they count.
 
 Only attempts that were not recorded before are counted, so a journal's replay counts nothing twice. Rows are updated in the order of their keys:
-two engines that count the same stream never deadlock.
+two engines that count the same stream never deadlock. What speaks against an IP is kept by campaign too (`delivery.queue.evidence`).
 """
 
 from collections.abc import Sequence
@@ -10,19 +10,22 @@ from datetime import datetime
 from psycopg import Cursor
 
 from delivery.queue import arrays
+from delivery.queue.evidence import keep_evidence
 from delivery.queue.settled import Settled
 from pools.outcomes import Fault, Reason, Verdict
+from pools.reputation.facts import Against, against
 
 PATH_COUNTERS = (
     "attempted", "delivered", "deferred", "rerouted", "bounced_recipient", "bounced_message", "bounced_infrastructure", "bounced_destination",
-    "complaints", "connects", "connect_failures", "tls_errors", "latency_ms_sum",
+    "blocked", "blocked_named", "deferred_reputation", "complaints", "connects", "connect_failures", "tls_errors", "latency_ms_sum",
 )  # fmt: skip
 TLS_ERRORS = frozenset({Reason.TLS_HANDSHAKE, Reason.TLS_CERTIFICATE, Reason.TLS_UNSUPPORTED, Reason.TLS_CRYPTO, Reason.TLS_MTA_STS, Reason.TLS_DANE})
 STREAM_COUNTERS = ("attempted", "delivered", "delivered_first_try", "deferred", "bounced", "bounced_other", "complaints", "wait_ms_sum")
-
+POOL_COUNTERS = ("attempted", "delivered")
 
 PATH_KEYS = ("ip_id", "provider_id")
 STREAM_KEYS = ("stream_id", "pool_id", "provider_id", "tenant_id", "purpose")
+POOL_KEYS = ("pool_id", "ip_id")
 TOLD = STREAM_KEYS[3:]  # of the stream; its row of this minute keeps them as they were at first, though a person changes its purpose
 
 
@@ -38,23 +41,43 @@ def _add(table: str, keys: Sequence[str], counters: Sequence[str]) -> str:
 
 ADD_PATHS = _add("pools_pathminute", PATH_KEYS, PATH_COUNTERS)
 ADD_STREAMS = _add("pools_streamminute", STREAM_KEYS, STREAM_COUNTERS)
+ADD_POOLS = _add("pools_poolminute", POOL_KEYS, POOL_COUNTERS)
 
 
 def count_minutes(cursor: Cursor, settled: Sequence[Settled], now: datetime) -> None:
     """Add these attempts to their path's and stream's minute."""
     paths: dict[tuple[int, ...], dict[str, int]] = {}
     streams: dict[tuple[int, ...], dict[str, int]] = {}
+    pools: dict[tuple[int, ...], dict[str, int]] = {}
     told: dict[tuple[int, ...], tuple[int, ...]] = {}
+    speaking: list[tuple[Settled, Against]] = []
     now_ms = int(now.timestamp() * 1000)
     for one in settled:
         attempt = one.attempt
         key: tuple[int, ...] = (attempt.ip_id, attempt.provider_id)
-        _of_path(one, paths.get(key) or paths.setdefault(key, dict.fromkeys(PATH_COUNTERS, 0)))
+        of_path = paths.get(key) or paths.setdefault(key, dict.fromkeys(PATH_COUNTERS, 0))
+        _of_path(one, of_path)
+        if attempt.verdict != Verdict.DELIVERED and (said := against(attempt.reason, attempt.fault, attempt.code, attempt.phase, attempt.reply)):
+            _against(said, of_path)
+            speaking.append((one, said))
+        key = (attempt.pool_id, attempt.ip_id)
+        of_pool = pools.get(key) or pools.setdefault(key, {"attempted": 0, "delivered": 0})
+        of_pool["attempted"] += 1
+        of_pool["delivered"] += attempt.verdict == Verdict.DELIVERED
         key = told.setdefault((one.stream_id, attempt.pool_id, attempt.provider_id), (one.tenant_id, one.purpose))
         key = (one.stream_id, attempt.pool_id, attempt.provider_id, *key)
         _of_stream(one, now_ms, streams.get(key) or streams.setdefault(key, dict.fromkeys(STREAM_COUNTERS, 0)))
     store(cursor, ADD_PATHS, PATH_KEYS, PATH_COUNTERS, paths, now)
     store(cursor, ADD_STREAMS, STREAM_KEYS, STREAM_COUNTERS, streams, now)
+    store(cursor, ADD_POOLS, POOL_KEYS, POOL_COUNTERS, pools, now)
+    if speaking:
+        keep_evidence(cursor, speaking, now)
+
+
+def _against(said: Against, counts: dict[str, int]) -> None:
+    counts["blocked"] += Against.BLOCKED in said
+    counts["deferred_reputation"] += Against.DEFERRED in said
+    counts["blocked_named"] += Against.NAMED in said
 
 
 def _of_path(one: Settled, counts: dict[str, int]) -> None:

@@ -13,6 +13,7 @@ from delivery.queue.minutes import ADD_PATHS, ADD_STREAMS, PATH_COUNTERS, PATH_K
 from delivery.returns.arrived import Decided
 from delivery.returns.finding import Counted
 from pools.outcomes import Fault
+from pools.reputation.facts import Against, against
 
 _BOUNCES = (Counted.HARD_BOUNCE, Counted.SOFT_BOUNCE, Counted.OURS)
 _TENANTS = (Fault.RECIPIENT, Fault.MESSAGE)
@@ -33,6 +34,7 @@ def count_late(cursor: Cursor, came_back: Sequence[Decided], now: datetime) -> N
             of_stream["complaints"] += 1
         elif one.meaning is not None:
             of_path[f"bounced_{one.meaning.fault}"] += 1
+            of_path["blocked"] += Against.BLOCKED in against(one.meaning.reason, one.meaning.fault, None, "body", "")
             of_stream["bounced" if one.meaning.fault in _TENANTS else "bounced_other"] += 1
     store(cursor, ADD_PATHS, PATH_KEYS, PATH_COUNTERS, paths, now)
     store(cursor, ADD_STREAMS, STREAM_KEYS, STREAM_COUNTERS, streams, now)
