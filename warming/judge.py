@@ -17,7 +17,7 @@ def judge(warmup: Warmup, used_day: int, at: datetime, day_s: float) -> Change |
         if warmup.paused_until and at >= warmup.paused_until:
             return Change(Kind.RESUME, "The pause is over.", state=State.WARMING, anew=True)
         return None
-    steps = stages(warmup.plan, warmup.provider.key)
+    steps = stages(warmup.plan, warmup.provider.key, warmup.pace)
     again = at + timedelta(seconds=day_s * LOOK_EVERY)
     n = warmup.attempted
     facts = {name: getattr(warmup, name) for name in ("attempted", "delivered", "deferred", "blocked", "bounced", "complaints")}

@@ -1,0 +1,122 @@
+"""Act: what a person does to a warm-up: pause, resume, skip a stage, step back, finish, another pace, another plan.
+
+Owns: which of it is possible, in words. Promises: the decision is written with the person's name, like the controller's; a decision that was made meanwhile
+wins, and the person is asked to look again. Taking back restores state, stage, caps, pace and plan, unless something was decided since. Never: asks
+who may (pages do); touches mail.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from mailplatform.shell import formats
+from warming.decided import Change, Kind, State, settle
+from warming.ladder import Caps, stage_of, stages
+from warming.models import WarmupPlan
+from warming.warmups import WarmingPolicy, Warmup
+
+MEANWHILE = "Something was decided about it meanwhile: look at it again."
+Wanted = Change | str  # a sentence: why not
+
+
+def change(warmup: Warmup, what: str, value: str, by: str, at: datetime, rules: WarmingPolicy) -> Warmup | str:
+    """Do it; the warm-up as it is then, or why not."""
+    if what not in ACTIONS or not warmup.running:
+        return "It is over." if not warmup.running else "There is no such action."
+    wanted = ACTIONS[what](warmup, value, by, rules)
+    if isinstance(wanted, str):
+        return wanted
+    return settle(warmup, wanted, at, rules) or MEANWHILE
+
+
+def steps_of(warmup: Warmup, pace: float | None = None, plan: WarmupPlan | None = None) -> list[Caps]:
+    return stages(plan or warmup.plan, warmup.provider.key, pace or warmup.pace)
+
+
+def _pause(warmup: Warmup, value: str, by: str, rules: WarmingPolicy) -> Wanted:
+    if warmup.state == State.PAUSED:
+        return "It is paused already."
+    return Change(Kind.PAUSE, f"Paused by {by} until a person resumes it: nothing goes along this path.", by=by, state=State.PAUSED)
+
+
+def _resume(warmup: Warmup, value: str, by: str, rules: WarmingPolicy) -> Wanted:
+    if warmup.state != State.PAUSED:
+        return "It is not paused."
+    return Change(Kind.RESUME, f"Resumed by {by} at {_a_day(warmup.cap_per_day)}.", by=by, state=State.WARMING, anew=True)
+
+
+def _skip(warmup: Warmup, value: str, by: str, rules: WarmingPolicy) -> Wanted:
+    steps = steps_of(warmup)
+    if warmup.state == State.PAUSED:
+        return "It is paused: resume it first."
+    if warmup.stage >= len(steps):
+        return "It is at its last stage: finish it, if it may send all it can."
+    caps = steps[warmup.stage]
+    return _to(Kind.ADVANCE, f"Skipped by {by} to {_a_day(caps.per_day)}.", by, warmup.stage + 1, caps)
+
+
+def _back(warmup: Warmup, value: str, by: str, rules: WarmingPolicy) -> Wanted:
+    if warmup.stage <= 1:
+        return "It is at its first stage."
+    stage = min(warmup.stage, len(steps := steps_of(warmup))) - 1
+    caps = steps[max(0, stage - 1)]
+    return _to(Kind.STEP_BACK, f"Stepped back by {by} to {_a_day(caps.per_day)}.", by, max(1, stage), caps)
+
+
+def _finish(warmup: Warmup, value: str, by: str, rules: WarmingPolicy) -> Wanted:
+    return Change(Kind.FINISH, f"Finished by {by}: no cap of warming holds any more.", by=by, state=State.FINISHED)
+
+
+def _pace(warmup: Warmup, value: str, by: str, rules: WarmingPolicy) -> Wanted:
+    try:
+        pace = float(value)
+    except ValueError:
+        return "A pace is a number: 1 is the plan's."
+    if not rules.slowest <= pace <= rules.fastest:
+        return f"A pace is {rules.slowest:g} to {rules.fastest:g}; 1 is the plan's."
+    stage = stage_of(steps_of(warmup, pace=pace), warmup.cap_per_day)
+    sentence = f"The pace is {pace:g} instead of {warmup.pace:g}, by {by}. The cap stays at {_a_day(warmup.cap_per_day)}; the next stages come at the new pace."
+    return Change(Kind.PACE, sentence, by=by, pace=pace, stage=stage)
+
+
+def _plan(warmup: Warmup, value: str, by: str, rules: WarmingPolicy) -> Wanted:
+    plan = WarmupPlan.objects.filter(pk=value if value.isdecimal() else 0, is_enabled=True).exclude(daily=[]).first()
+    if plan is None:
+        return "There is no such plan that can be run."
+    steps = steps_of(warmup, plan=plan)
+    stage = stage_of(steps, warmup.cap_per_day)
+    caps = steps[stage - 1]
+    sentence = f"It follows “{plan.title}”, version {plan.version}, by {by}: stage {stage}, {_a_day(caps.per_day)}."
+    return Change(Kind.PLAN, sentence, by=by, plan_id=plan.pk, stage=stage, per_day=caps.per_day, per_hour=caps.per_hour, anew=True)
+
+
+ACTIONS: dict[str, Callable[[Warmup, str, str, WarmingPolicy], Wanted]] = {
+    "pause": _pause, "resume": _resume, "skip": _skip, "back": _back, "finish": _finish, "pace": _pace, "plan": _plan,
+}  # fmt: skip
+RESTORED = ("state", "stage", "cap_per_day", "cap_per_hour", "pace", "plan_id")
+
+
+def before(warmup: Warmup) -> dict[str, Any]:
+    """What taking back restores."""
+    return {name: getattr(warmup, name) for name in RESTORED}
+
+
+def take_back(pk: int, number: int, was: dict[str, Any], by: str, at: datetime, rules: WarmingPolicy) -> str:
+    """Undo decision `number`, if it was the last; the sentence that says what became of it."""
+    warmup = Warmup.objects.select_related("ip", "provider", "plan").get(pk=pk)
+    if warmup.decisions != number:
+        return MEANWHILE
+    sentence = f"Taken back by {by}: {_a_day(was['cap_per_day'])}, stage {was['stage']}, as before."
+    undo = Change(
+        Kind.UNDO, sentence, by=by, state=was["state"], stage=was["stage"], per_day=was["cap_per_day"], per_hour=was["cap_per_hour"], pace=was["pace"],
+        plan_id=was["plan_id"],
+    )  # fmt: skip
+    return sentence if settle(warmup, undo, at, rules) else MEANWHILE
+
+
+def _to(kind: str, sentence: str, by: str, stage: int, caps: Caps) -> Change:
+    return Change(kind, sentence, by=by, stage=stage, per_day=caps.per_day, per_hour=caps.per_hour, anew=True)
+
+
+def _a_day(cap: int) -> str:
+    return f"{formats.number(cap)} a day"
