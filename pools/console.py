@@ -17,6 +17,9 @@ from pools import figures
 from pools.learned import from_json
 from pools.live_score import live_score
 from pools.models import Path, Pool, Provider, ResponseRule, SendingIP
+from pools.pages import ip_page
+from pools.pages.matrix import BANDS
+from pools.pages.why import why_of
 from pools.path_minutes import last_hour
 from pools.providers.profile import profile_of
 from pools.providers.shipped import group_of
@@ -62,8 +65,8 @@ def ip(request: HttpRequest, pk: int) -> HttpResponse:
     row = figures.ip_rows([found])[0]
     paths = figures.path_rows(ip=found)
     limited = [one for one in paths if one.state != "open"]
-    context = {"row": row, "ip": found, "paths": paths, "limited": limited, "pools": found.pools.all()}
-    return render(request, "pools/ip.html", context)
+    context = {"row": row, "ip": found, "paths": paths, "limited": limited, "pools": found.pools.all(), "bands": BANDS[::-1]}
+    return render(request, "pools/ip.html", {**context, "page": ip_page.read(found, paths, now())})
 
 
 @action(Permission.STEER)
@@ -80,7 +83,7 @@ def path(request: HttpRequest, pk: int) -> HttpResponse:
     at = now()
     learned, profile = from_json(found.learned), profile_of(found.provider, figures.default_provider())
     context = {
-        "path": found, "way": way_of(found), "live": live_score(found), "pools": found.ip.pools.all(), "chart": last_hour(found, at),
+        "path": found, "way": way_of(found), "why": why_of(found, at), "live": live_score(found), "pools": found.ip.pools.all(), "chart": last_hour(found, at),
         "limits": limit_rows(profile, learned, found.limits_now, at.timestamp()), "returns": returns(learned, at.timestamp()),
     }  # fmt: skip
     return render(request, "pools/path.html", context)

@@ -1,4 +1,4 @@
-"""The pages of reputation: the matrix of paths."""
+"""The pages of reputation: the matrix of paths, what was done by itself."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -10,13 +10,16 @@ from django.urls import reverse
 
 from mailplatform.shell.clock import now
 from mailplatform.shell.live import fragment
-from mailplatform.shell.navigation import Group, register
+from mailplatform.shell.navigation import Count, Group, register
 from mailplatform.shell.pages import page
 from mailplatform.shell.permissions import Permission
-from pools.pages import matrix_rows
+from mailplatform.shell.tables import keyset_page
+from pools.pages import deeds, matrix_rows
 from pools.pages.matrix import BANDS, CellState, Facts, Matrix, Wanted, build
 from pools.pages.matrix_cells import draw
 from pools.pages.matrix_words import first_line, second_line
+from pools.pages.why import rules_now
+from pools.reputation.models import Action
 
 LIVE_EVERY_S, LIVE_EVERY_DENSE_S = 4, 10
 MOST_ORDERED = 40
@@ -31,6 +34,17 @@ def matrix(request: HttpRequest) -> HttpResponse:
 @page(Permission.SEE, under="matrix")
 def matrix_now(request: HttpRequest) -> HttpResponse:
     return fragment(request, "pools/_matrix.html", _matrix(request))
+
+
+@page(Permission.SEE)
+def deeds_page(request: HttpRequest) -> HttpResponse:
+    """What reputation did and proposes, in all pools."""
+    state = request.GET.get("state", "")
+    table = keyset_page(request, deeds.everywhere(state))
+    context = {
+        "table": table, "deeds": deeds.rows(table.rows), "state": state, "states": Action.State.choices, "proposals": deeds.proposals(), "rules": rules_now(),
+    }  # fmt: skip
+    return render(request, "pools/deeds.html", context)
 
 
 def _matrix(request: HttpRequest) -> dict[str, Any]:
@@ -74,9 +88,16 @@ def _numbers(text: str) -> list[int]:
     return [int(one) for one in text.split(",")[:MOST_ORDERED] if one.isascii() and one.isdecimal() and len(one) < 19]
 
 
+def _waiting() -> Count | None:
+    waiting = deeds.proposals()
+    return Count(waiting, "proposed", "limited") if waiting else None
+
+
 register(Group.SENDING, "Path matrix", "matrix", Permission.SEE, 5)
+register(Group.SENDING, "Actions", "deeds", Permission.SEE, 7, count=_waiting)
 
 urlpatterns = [
     address("matrix/", matrix, name="matrix"),
     address("matrix/now/", matrix_now, name="matrix_now"),
+    address("actions/", deeds_page, name="deeds"),
 ]

@@ -24,8 +24,9 @@ _MEMBERS = "SELECT m.ip_id, p.name, p.kind, m.own FROM pools_poolmember m JOIN p
 _PATHS = """
     SELECT p.id, p.ip_id, p.provider_id, pr.name, p.state, p.score, p.share, p.suspended_until,
            p.circuit_failures >= %(circuit)s, p.binds IN ('hour', 'day') AND (p.binds_until IS NULL OR p.binds_until > platform_now()),
-           p.warm_per_day IS NOT NULL OR p.warm_per_hour IS NOT NULL, left(p.why, %(why)s)
-      FROM pools_path p JOIN pools_provider pr ON pr.id = p.provider_id
+           p.warm_per_day IS NOT NULL OR p.warm_per_hour IS NOT NULL,
+           CASE WHEN s.state = p.state AND p.state <> 'open' THEN s.sentence ELSE left(p.why, %(why)s) END, CASE WHEN s.state = p.state THEN s.since END
+      FROM pools_path p JOIN pools_provider pr ON pr.id = p.provider_id LEFT JOIN pools_pathstanding s ON s.path_id = p.id
      WHERE NOT pr.is_tail AND pr.key <> 'default'
 """
 # Of small providers one figure each: the worst state in the order of CellState, the lowest score.
@@ -48,7 +49,7 @@ _TRAFFIC = """
 
 def read(order: Sequence[int] = ()) -> Facts:
     """Everything; `order` is that of the columns which a page shows already."""
-    ips = {row[0]: IpFact(*row[:5], held=_held(*row[5:])) for row in _rows(_IPS)}
+    ips = {row[0]: IpFact(*row[:5], _held(*row[5:])) for row in _rows(_IPS)}
     paths = _rows(_PATHS, {"circuit": CIRCUIT_OPENS_AT, "why": WHY_LENGTH})
     names = {row[2]: row[3] for row in paths}
     traffic = {(ip, provider): attempts for ip, provider, attempts in _rows(_TRAFFIC, {"large": list(names)})}
@@ -79,10 +80,12 @@ def _columns(order: Sequence[int], names: dict[int, str], traffic: dict[tuple[in
 
 
 def _cell(row: tuple[Any, ...], ips: dict[int, IpFact], traffic: dict[tuple[int, int], int], at: datetime) -> Cell:
-    path_id, ip_id, provider_id, _, state, score, share, suspended_until, refused, full, warms, why = row
+    path_id, ip_id, provider_id, _, state, score, share, suspended_until, refused, full, warms, why, since = row
     held = ips[ip_id].held
     word = held or _state(state, bool(suspended_until and suspended_until > at), refused, full, warms)
-    return Cell(path_id, ip_id, provider_id, word, score, share, traffic.get((ip_id, provider_id), 0), 1, why if word != CellState.OPEN else "")
+    if word == CellState.OPEN:
+        why, since = "", None
+    return Cell(path_id, ip_id, provider_id, word, score, share, traffic.get((ip_id, provider_id), 0), 1, why, since)
 
 
 def _state(state: str, suspended: bool, refused: bool, full: bool, warms: bool) -> CellState:
