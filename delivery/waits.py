@@ -41,8 +41,8 @@ class For(StrEnum):
 
 WHAT = sorted({*For, *WaitingFor.values})
 _OF_HOLD = {
-    Hold.NOTHING: For.TURN, Hold.HANDOVER: For.TURN, Hold.CONNECTIONS: For.LIMIT, Hold.RATE: For.LIMIT, Hold.HOUR: For.LIMIT, Hold.DAY: For.LIMIT,
-    Hold.SUSPENDED: For.SUSPENDED, Hold.CIRCUIT: For.UNREACHABLE,
+    Hold.NOTHING: For.TURN, Hold.HANDOVER: For.TURN, Hold.CONNECTIONS: For.LIMIT, Hold.RATE: For.LIMIT, Hold.PACE: For.LIMIT,
+    Hold.HOUR: For.LIMIT, Hold.DAY: For.LIMIT, Hold.SUSPENDED: For.SUSPENDED, Hold.CIRCUIT: For.UNREACHABLE,
 }  # fmt: skip
 _KEPT: dict[str, str] = {
     For.HOLD: "A person must decide", For.QUOTA: "What may be sent is used up", For.LANE: "Its lane is closed",
@@ -138,8 +138,8 @@ def _going_on(sentence: str, provider: str) -> str:
 def _counted(ways: Collection[Way]) -> str:
     holds = [way.standing.hold for way in ways]
     words = {Hold.CONNECTIONS: "at their connections", Hold.RATE: "at their rate", Hold.HANDOVER: "changing hands", Hold.CIRCUIT: "without a connection",
-             Hold.HOUR: "with their hour used up", Hold.DAY: "with their day used up", Hold.UNOWNED: "on servers that are down",
-             Hold.QUARANTINED: "in quarantine"}  # fmt: skip
+             Hold.PACE: "waiting for their turn on trial", Hold.HOUR: "with their hour used up", Hold.DAY: "with their day used up",
+             Hold.UNOWNED: "on servers that are down", Hold.QUARANTINED: "in quarantine"}  # fmt: skip
     return ", ".join(f"{holds.count(hold)} {words.get(hold, str(hold))}" for hold in ORDER if hold in holds)
 
 

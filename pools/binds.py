@@ -20,6 +20,7 @@ class Limit(StrEnum):
     CIRCUIT = "circuit"  # its connections failed in a row; one delivery probes it
     DAY = "day"  # the rolling 24 hours are used up
     HOUR = "hour"
+    PACE = "pace"  # on trial, warming or on probation: its next turn comes within its window
     RATE = "rate"  # messages a second or minute
     CONNECTIONS = "connections"  # all of its connections are busy
 
@@ -41,7 +42,10 @@ NOTHING = Binds(Limit.NOTHING)
 
 
 class LimitsNow(TypedDict):
-    """Path.limits_now: use and limit of everything that is counted; None: no such limit."""
+    """Path.limits_now: use and limit of everything that is counted; None: no such limit. `hour_by`, `day_by`: whose cap binds most.
+
+    Empty: the provider's or an operator's; else warming or probation.
+    """
 
     figure: int
     per_s: int
@@ -55,3 +59,5 @@ class LimitsNow(TypedDict):
     per_hour: int | None
     day_used: int | None
     per_day: int | None
+    hour_by: str
+    day_by: str

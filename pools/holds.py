@@ -25,6 +25,7 @@ class Hold(StrEnum):
     RATE = "rate"
     HANDOVER = "handover"  # its engine stops, or does not answer: another takes the IP within a second or two
     CIRCUIT = "circuit"
+    PACE = "pace"  # on trial: its next turn comes within its hour or day
     HOUR = "hour"
     SUSPENDED = "suspended"
     DAY = "day"
@@ -36,13 +37,15 @@ class Hold(StrEnum):
 
 ORDER = list(Hold)
 _BADGES = {
-    Hold.NOTHING: "open", Hold.CONNECTIONS: "full", Hold.RATE: "full", Hold.HANDOVER: "waiting", Hold.CIRCUIT: "broken", Hold.HOUR: "full",
-    Hold.DAY: "full", Hold.UNOWNED: "dead",
+    Hold.NOTHING: "open", Hold.CONNECTIONS: "full", Hold.RATE: "full", Hold.PACE: "waiting", Hold.HANDOVER: "waiting", Hold.CIRCUIT: "broken",
+    Hold.HOUR: "full", Hold.DAY: "full", Hold.UNOWNED: "dead",
 }  # fmt: skip
 _IS = {
     Hold.CONNECTIONS: "has all of its connections in use", Hold.RATE: "is at its rate", Hold.HANDOVER: "changes hands", Hold.CIRCUIT: "gets no connection",
-    Hold.HOUR: "has used up its hour", Hold.DAY: "has used up its day", Hold.UNOWNED: "belongs to no engine", Hold.QUARANTINED: "is in quarantine",
+    Hold.PACE: "waits for its next turn", Hold.HOUR: "has used up its hour",
+    Hold.DAY: "has used up its day", Hold.UNOWNED: "belongs to no engine", Hold.QUARANTINED: "is in quarantine",
 }  # fmt: skip
+_BY = {"warming": "Warming", "probation": "On probation"}
 _TAKEN_OVER = "Another process is taking it over."
 PERSISTENT = (Hold.UNOWNED, Hold.PAUSED, Hold.QUARANTINED, Hold.DRAINED)  # not over by itself
 
@@ -146,6 +149,13 @@ def _limited(said: Said, provider: str, at: datetime) -> Standing | None:
             again = f": the next goes in {formats.duration((until - at).total_seconds())}" if until else ""
             words = f"At its {formats.number(figure)} a {'second' if per_s == 1 else 'minute'} to {provider}{again}."
             return Standing(Hold.RATE, words, words, until)
+        case Limit.PACE:
+            again = f"; the next goes in {formats.duration((until - at).total_seconds())}" if until else ""
+            words = f"{_on_trial(figures, 'hour' if per_s == 3600 else 'day', figure, provider)}, evenly spread{again}."
+            return Standing(Hold.PACE, words, words, until)
+        case Limit.HOUR | Limit.DAY if figures.get(f"{limit}_by") in _BY:
+            words = f"{_on_trial(figures, str(limit), figure, provider)}: used up for now."
+            return Standing(Hold(limit), words, words, until)
         case Limit.HOUR | Limit.DAY:
             about = f" until about {formats.about(until, at)}" if until else ""
             words = f"The {limit}'s {formats.number(figure)} to {provider} are used up{about}."
@@ -158,6 +168,12 @@ def _limited(said: Said, provider: str, at: datetime) -> Standing | None:
             probe = f"the next probe goes {formats.due(until, at)}" if until and until > at else "it is probed with the next delivery"
             return Standing(Hold.CIRCUIT, f"{failed} in a row failed{_evidence(said.why)}; {probe}.", f"{provider} did not answer it; {probe}.", until)
     return Standing(Hold.PAUSED, "It is paused.", "It was paused.")  # its engine heard so before we did
+
+
+def _on_trial(figures: Mapping[str, Any], window: str, cap: int, provider: str) -> str:
+    """Whose cap it is and how much of it is used: "Warming: 480 of 500 in this hour to Gmail"."""
+    by = _BY.get(str(figures.get(f"{window}_by")), "On trial")
+    return f"{by}: {formats.number(_whole(figures.get(f'{window}_used')))} of {formats.number(cap)} in this {window} to {provider}"
 
 
 def _limit_of(said: Said, at: datetime) -> Limit:

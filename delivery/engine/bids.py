@@ -3,9 +3,13 @@
 The auction by delay: a path's score becomes a handicap, relative to the lane's best open path on any engine; a lane is asked for what this
 engine's best open path may take at its handicap.
 
-Purpose before fairness: transactional lanes are asked by themselves and for all the room there is. While one has more than that, the other purposes of
-its pool and provider are not asked at all; otherwise they share what Path.rooms leaves to them, notification and marketing 9 : 1 while both have
+Purpose before fairness: transactional lanes are asked by themselves and for all the room there is. While one has more than that, the other purposes
+of its pool and provider are not asked at all; otherwise they share what Path.rooms leaves to them, notification and marketing 9 : 1 while both have
 more than their part, and alone each gets everything. Inside a lane the tags decide (queue/tags.py).
+
+A path on trial that is behind its pace (pace.py) bids before all others of its tier; now and then it bids alone, so that its engine's other paths do
+not go ahead of better ones elsewhere under its handicap. Transactional mail waits for no such path, and goes along one on probation only where
+nothing else is open.
 """
 
 from collections.abc import Callable
@@ -20,6 +24,7 @@ from delivery.queue.wake import Lane
 from pools.purposes import Purpose
 
 LANES_A_CLAIM = 256
+ALONE_EVERY_S = 0.05
 FEWEST_FIRST = 8  # asked of a transactional lane that is not known to have many, however many lanes there are
 
 PathOf = Callable[[int, int], Path]
@@ -33,6 +38,7 @@ class Offer:
     handicap_ms: int
     room_first: int
     room: int
+    handicap_first_ms: int
 
 
 def make_bids(lanes: Lanes, first: bool, world: World, path_of: PathOf, now_s: float, rows: int) -> tuple[list[Bid], float | None]:
@@ -60,16 +66,43 @@ def make_bids(lanes: Lanes, first: bool, world: World, path_of: PathOf, now_s: f
             without.append(lane)
     lanes.pass_over(without)
     share = max(FEWEST_FIRST if first else 1, rows // max(1, len(wanted)))
-    bids = [Bid(*lane, offer.handicap_ms, min(limit, share), offer.ip_ids) for lane, offer, limit in wanted[:rows]]
+    bids = [
+        Bid(*lane, offer.handicap_ms if lane[2] else offer.handicap_first_ms, min(limit, share), offer.ip_ids) for lane, offer, limit in wanted[:rows]
+    ]
     handicaps = [bid.handicap_ms / 1000 for bid in bids if bid.handicap_ms]
     return bids, min(handicaps, default=None)
 
 
 def _offer(lane: tuple[int, int], members: dict[int, int], world: World, path_of: PathOf, now_s: float) -> Offer:
-    paths = [path for ip in members if (path := path_of(ip, lane[1])).open(now_s)]
+    paths = [path for ip in members if (path := path_of(ip, lane[1])).takes(now_s)]
     rooms = [path.rooms(now_s) for path in paths]
-    handicap = handicap_ms(lane, world, paths)
-    return Offer(tuple(sorted(path.ip_id for path in paths)), handicap, sum(room[0] for room in rooms), sum(room[1] for room in rooms))
+    first, others = sum([room[0] for room in rooms]), sum([room[1] for room in rooms])
+    ip_ids = tuple(sorted([path.ip_id for path in paths]))
+    if not world.rivals.trials and not any(path.pace or path.trial.probation for path in paths):
+        handicap = handicap_ms(lane, world, paths)
+        return Offer(ip_ids, handicap, first, others, handicap)
+    return _offer_on_trial(lane, world, list(zip(paths, rooms, strict=True)), ip_ids, now_s)
+
+
+def _offer_on_trial(lane: tuple[int, int], world: World, found: list[tuple[Path, tuple[int, int]]], ip_ids: tuple[int, ...], now_s: float) -> Offer:
+    """Where a path on trial, ours or another engine's, has a say."""
+    paths, proven = [path for path, _ in found], [path for path, _ in found if path.pace is None]
+    sure = [(path, room) for path, room in found if not path.trial.probation]
+    if lane[0] in world.bulk_pools and (sure or world.rivals.best_for_first(world.pools.get(lane[0], {}), lane[1])):
+        first, handicap_first = sum([room[0] for _, room in sure]), handicap_ms(lane, world, [path for path, _ in sure], first=True)
+    else:
+        first, handicap_first = sum([room[0] for _, room in found]), handicap_ms(lane, world, paths, first=True)
+    handicap, others = handicap_ms(lane, world, paths), sum([room[1] for _, room in found])
+    behind = handicap_ms(lane, world, proven) if len(proven) < len(paths) else 0
+    if behind > handicap:
+        trials = [(path, room) for path, room in found if path.pace]
+        if now_s - max([path.went_first_s for path, _ in trials]) >= ALONE_EVERY_S:
+            others = sum([room[1] for _, room in trials])
+            for path, _ in trials:
+                path.went_first_s = now_s
+        else:
+            handicap = behind
+    return Offer(ip_ids, handicap, first, others, handicap_first)
 
 
 def _limit(lane: Lane, offer: Offer, lanes: Lanes) -> int:

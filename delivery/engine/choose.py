@@ -1,9 +1,10 @@
 """Choose: which of an engine's paths takes a claimed delivery, and why.
 
 A lane's `Field` is made anew every FRESH_S, not for every delivery: its open paths with their handicaps, and what the closed ones are closed by.
-`soonest` takes the path that would have delivered first: the time that it needs with what it has in hand, and what is left of its
-handicap. The why of an attempt shares the field's list of
-the other paths (docs/architecture.md tells its words).
+`soonest` takes the path that would have delivered first: the time that it needs with what it has in hand, and what is left of its handicap. A path on
+trial (pace.py) that is behind its pace goes before the others of its tier, and takes nothing beyond it; transactional mail goes along one on
+probation only where the pool has nothing else to offer, or serves nothing else. The why of an attempt shares the field's list of the other paths
+(docs/architecture.md tells its words).
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ from datetime import datetime
 from delivery.engine.outbox import WAITS_LONG_S
 from delivery.engine.path import Path
 from delivery.engine.rivals import OPEN
-from delivery.engine.score import Rank, behind_ms, best_of
+from delivery.engine.score import GOES_FIRST, Rank, behind_ms, best_of
 from delivery.engine.standing import state_of
 from delivery.engine.world import World
 from delivery.queue.claim import Claim
@@ -38,6 +39,7 @@ class Runner:
     most: int
     takes_s: float
     overdue_s: float = 0.0  # how long its circuit has waited for a probe
+    tier_ms: int = 0
 
     @property
     def ip_id(self) -> int:
@@ -58,6 +60,8 @@ class Field:
     until_s: float
     runners: list[Runner]
     closed: list[tuple[float, list[object]]]  # this engine's closed paths and other engines', with their scores
+    trials: bool = False  # a runner is on trial
+    bulk: bool = True  # the pool serves other purposes than transactional
     told: dict[int, list[list[object]]] = field(default_factory=dict)  # by winner
 
 
@@ -78,7 +82,7 @@ class Chooser:
         special = claim.sticky_ip_id is not None or bool(claim.avoid_ip_ids)
         waited_s = max(0.0, (now - claim.ready_at).total_seconds())
         winner = self._winner(found, claim, special, waited_s)
-        if winner and not winner.path.open(now_s):  # closed since the field was made
+        if winner and not winner.path.takes(now_s):  # closed since the field was made
             found = self._field((claim.pool_id, claim.provider_id), now_s, anew=True)
             winner = self._winner(found, claim, special, waited_s)
         if winner is None:
@@ -106,7 +110,9 @@ class Chooser:
         return found
 
     def _winner(self, found: Field, claim: Claim, special: bool, waited_s: float) -> Runner | None:
-        runners = _allowed(found.runners, claim) if special else found.runners
+        runners: Sequence[Runner] = _allowed(found.runners, claim) if special else found.runners
+        if found.trials:
+            runners = _tried(runners, claim, found.bulk)
         return self._pick(runners, claim, waited_s) if runners else None
 
 
@@ -158,25 +164,44 @@ def make_field(lane: tuple[int, int], world: World, path_of: PathOf, now_s: floa
                 closed.append((rival.score, _told(ip, rival.state, rival.score, rival.n)))
             continue
         path = path_of(ip, provider_id)
-        if path.open(now_s):
+        if path.takes(now_s):
             overdue_s = now_s - path.probe_at_s if path.probing else 0.0
             ranks[ip] = Rank(tier_ms, path.score())
-            runners.append(Runner(path, 0, ranks[ip].score, path.in_hand + path.room(now_s), takes_s(path, now_s, path.in_hand), overdue_s))
+            runners.append(Runner(path, 0, ranks[ip].score, path.in_hand + path.room(now_s), takes_s(path, now_s, path.in_hand), overdue_s, tier_ms))
         else:
             state, n = state_of(path, now_s)
             closed.append((path.score(), _told(ip, state, path.score(), n)))
     best = best_of([*ranks.values(), *([elsewhere] if (elsewhere := rivals.best(members, provider_id)) else [])])
+    trials = False
     for runner in runners:
         runner.handicap_ms = behind_ms(ranks[runner.ip_id], best)
-    return Field(now_s + FRESH_S, runners, closed)
+        trials = trials or _on_trial(runner.path)
+    return Field(now_s + FRESH_S, runners, closed, trials=trials, bulk=pool_id in world.bulk_pools)
 
 
-def handicap_ms(lane: tuple[int, int], world: World, paths: Sequence[Path]) -> int:
-    """How long a lane's deliveries must have waited before this engine may claim them, for the best of these open paths of its own."""
+def handicap_ms(lane: tuple[int, int], world: World, paths: Sequence[Path], first: bool = False) -> int:
+    """How long a lane's deliveries must have waited before this engine may claim them, for the best of these open paths of its own.
+
+    `first`: transactional ones, which do not wait because a path is on trial; where there are no others, one on trial is as good as the best.
+    """
     members = world.pools.get(lane[0], {})
-    own = best_of([Rank(members.get(path.ip_id, 0), path.score()) for path in paths])
-    elsewhere = world.rivals.best(members, lane[1])
+    ahead = 100.0 if first and lane[0] not in world.bulk_pools else 0.0 if first else GOES_FIRST
+    own = best_of([Rank(members.get(path.ip_id, 0), max(ahead, path.score()) if path.pace else path.score()) for path in paths])
+    elsewhere = world.rivals.best_for_first(members, lane[1]) if first and world.rivals.trials else world.rivals.best(members, lane[1])
     return behind_ms(own, best_of([own, elsewhere]) if elsewhere else own) if own else 0
+
+
+def _on_trial(path: Path) -> bool:
+    return path.pace is not None or path.trial.probation
+
+
+def _tried(runners: Sequence[Runner], claim: Claim, bulk: bool) -> Sequence[Runner]:
+    """What a path on trial changes: behind its pace it goes first in its tier, beyond it takes nothing."""
+    able = [runner for runner in runners if runner.path.pace is None or runner.has_room]
+    if bulk and claim.purpose == Purpose.TRANSACTIONAL:
+        return [runner for runner in able if not runner.path.trial.probation] or able
+    best_ms = min([runner.tier_ms for runner in able], default=0)
+    return [runner for runner in able if runner.path.pace and runner.tier_ms == best_ms] or able
 
 
 def _allowed(runners: Sequence[Runner], claim: Claim) -> list[Runner]:

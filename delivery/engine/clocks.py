@@ -1,49 +1,52 @@
-"""Clocks: whether the database's clock goes as this machine's boot time does. Pure; readings come in.
+"""Clocks: whether the windows' clock goes as this machine's boot time does. Pure; looks come in.
 
-A cap holds by the database's clock. If that jumps ahead, what was sent before looks older than it is. So nobody reserves new credit until
-boot time has caught up, and for a whole window after the jump the window is looked at by as much longer. Two readings tell a jump: the database's
-clock is read at some moment between two of ours, and only what no such moment explains counts. A clock that is set back makes
-windows longer, which breaks no cap. How it fails: an engine that starts after a jump knows nothing of it.
+A cap holds by the windows' time (pools.windows). If the database's clock jumps ahead, what was sent before would look older than it is; if it is set
+back, a path would wait for as long. Two looks tell: the database's clock was read at some moment between two of ours, and only what no such moment
+explains counts. What is to be taken off is always the most that the jump may have been, so that the windows' time never runs ahead. A new engine
+begins with the last look of anybody. Slow gains below ALLOWED_S and ALLOWED_PART are covered by the windows' margin (RATES_PART).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-CLOCKS_MAY_PART_S = 2.0
+from pools.windows import Look, Mark
 
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """The database's clock, and boot time right before and after it was asked."""
-
-    database_s: float
-    before_s: float
-    after_s: float
+ALLOWED_S, ALLOWED_PART = 0.02, 0.001
+ANCHOR_FOR_S, ANCHOR_MOST_S, EXACT_S = 60.0, 600.0, 0.05
+WALLS_MAY_PART_S = 2.0
 
 
 @dataclass(slots=True)
 class Clocks:
     """One for each engine."""
 
-    _last: Reading | None = None
-    _caught_up_s: float = float("-inf")
-    _jumps: list[tuple[float, float]] = field(default_factory=list)  # when by boot time, how far
+    _anchor: Look | None = None
 
-    def read(self, reading: Reading, longest_window_s: float) -> None:
-        """One more reading."""
-        last, self._last = self._last, reading
-        if last is None:
-            return
-        ahead_s = (reading.database_s - last.database_s) - (reading.after_s - last.before_s)
-        self._jumps = [(at_s, far_s) for at_s, far_s in self._jumps if reading.after_s - at_s < longest_window_s]
-        if ahead_s > CLOCKS_MAY_PART_S:
-            far_s = min(longest_window_s, (reading.database_s - last.database_s) - (reading.before_s - last.after_s))  # at most so far
-            self._jumps.append((reading.after_s, far_s))
-            self._caught_up_s = max(self._caught_up_s, reading.after_s + far_s)
+    def begin(self, mark: Mark | None, seen: Look, boot_id: str, wall_s: float) -> float:
+        """The first look of an engine beside the last one of anybody; what is to be taken off, as `read` tells it."""
+        if mark is None:
+            return self.read(seen)
+        if mark.boot_id == boot_id:
+            self._anchor = mark.look
+            return self.read(seen)
+        gained_s = (seen.now_s - mark.look.now_s) - max(0.0, wall_s - mark.wall_s)
+        if gained_s > WALLS_MAY_PART_S:
+            return gained_s
+        self._anchor = seen
+        return 0.0
 
-    def caught_up(self, boot_s: float) -> bool:
-        """Whether new credit may be reserved."""
-        return boot_s >= self._caught_up_s
-
-    def look_back_s(self, window_s: float, boot_s: float) -> float:
-        """How much longer than itself a window must be looked at."""
-        return sum(far_s for at_s, far_s in self._jumps if boot_s - at_s < window_s)
+    def read(self, seen: Look) -> float:
+        """By how many seconds the windows' time must go back (or, below zero, on) to be where boot time says; 0: it is right."""
+        anchor = self._anchor
+        if anchor is None:
+            self._anchor = seen
+            return 0.0
+        least_s = (seen.now_s - anchor.now_s) - (seen.after_s - anchor.before_s)
+        most_s = (seen.now_s - anchor.now_s) - (seen.before_s - anchor.after_s)
+        elapsed_s = seen.after_s - anchor.before_s
+        allowed_s = ALLOWED_S + ALLOWED_PART * elapsed_s
+        if least_s > allowed_s or most_s < -allowed_s:
+            return most_s
+        exact = seen.after_s - seen.before_s < EXACT_S
+        if elapsed_s > ANCHOR_MOST_S or (exact and elapsed_s > ANCHOR_FOR_S):
+            self._anchor = seen
+        return 0.0

@@ -7,15 +7,14 @@ journal behind for the agent. How it fails: by ending; the agent starts another.
 
 import asyncio
 import time
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Collection
 
 import structlog
 from psycopg import Error
 
-from delivery.engine.allowance import Want, ask, hand_back
 from delivery.engine.claimer import Claimer
 from delivery.engine.connections import Connections
+from delivery.engine.credit import Ledger, dealt_out, left_over, to_deal
 from delivery.engine.hands import Hands
 from delivery.engine.health import measure
 from delivery.engine.owned import let_go
@@ -29,19 +28,12 @@ from delivery.queue.promote import promote_due
 from delivery.queue.wake import notify
 from delivery.tlspolicy.fetch import Fetcher
 from delivery.tlspolicy.policies import Policies
+from pools.windows import MARK_EVERY_S
 
+TOP_UP_S = 0.05
 LEAVE_S = 10.0  # a connection that hangs for longer is reported as open, and counts for the next owner
 DRAIN_S, FLUSH_S = 7.0, 2.0  # together under the ten seconds that a stop may take
 log = structlog.get_logger(__name__)
-
-
-def _unspent(paths: Iterable[Path]) -> list[tuple[int, int, int, datetime, int]]:
-    return [
-        (path.ip_id, path.provider_id, window_s, bucket_start, amount)
-        for path in paths
-        if path.allowance
-        for window_s, (bucket_start, amount) in path.allowance.unspent().items()
-    ]
 
 
 class Engine:
@@ -62,6 +54,7 @@ class Engine:
         self._sorter.on_work = self._claimer.work_in
         self._claimer.on_unsorted = self._sorter.wake
         self._claimer.on_blocked = lambda: hands.run(hands.canaries.look_again())
+        self._ledger = Ledger()
         self._leaving: dict[int, float] = {}  # since when each IP is being let go
         self._ended = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -123,12 +116,12 @@ class Engine:
             await hands.in_database(let_go, hands.id, gone)
             hands.forget(gone)
 
-    async def _hand_over(self, paths: Iterable[Path]) -> None:
+    async def _hand_over(self, paths: Collection[Path]) -> None:
         """What the next owner must know, and the credit that was certainly not spent."""
         hands, now = self._hands, time.monotonic()
         known = [path for path in paths if path.changed or path.told.at_s > float("-inf")]
         await hands.in_database(save_paths, pictures(known, now, hands.to_wall))
-        await hands.in_database(hand_back, _unspent(paths))
+        await hands.in_database(self._ledger.deal, left_over(paths, now))
 
     # -- loops --------------------------------------------------------------------------------------------------------
 
@@ -146,29 +139,21 @@ class Engine:
             await asyncio.sleep(0.05)
 
     async def _top_up(self) -> None:
-        """Credit for capped paths that have something to send, before it is spent."""
-        hands = self._hands
+        """Credit for capped paths that have something to send, before it is spent; a look at the clock each second in any case."""
+        hands, looked_s = self._hands, 0.0
         while True:
-            await asyncio.sleep(0.05)
-            now, boot_s = time.monotonic(), time.clock_gettime(time.CLOCK_BOOTTIME)
-            wants = [
-                Want(path.ip_id, path.provider_id, window_s, path.allowance.windows[window_s].cap, amount, hands.clocks.look_back_s(window_s, boot_s))
-                for path in hands.paths.values()
-                if path.allowance and now - path.wanted_at_s < 1.0 and not hands.stopping
-                for window_s, amount in path.allowance.wants(path.sent_per_s, now).items()
-            ]
-            if not wants or not hands.clocks.caught_up(boot_s):
+            await asyncio.sleep(TOP_UP_S)
+            now = time.monotonic()
+            deal = to_deal(hands.paths.values(), now, asking=not hands.stopping)
+            if deal.empty and now - looked_s < MARK_EVERY_S:
                 continue
             try:
-                rests = []
-                for granted in await hands.in_database(ask, wants):
-                    want, path = granted.want, hands.paths.get((granted.want.ip_id, granted.want.provider_id))
-                    rest = path.allowance.take(granted, now) if path and path.allowance else (granted.bucket_start, granted.amount)
-                    if rest:
-                        rests.append((want.ip_id, want.provider_id, want.window_s, *rest))
-                hands.on_room()
-                if rests:
-                    await hands.in_database(hand_back, rests)
+                looked_s = now
+                rests = dealt_out(await hands.in_database(self._ledger.deal, deal), hands.paths, time.monotonic())
+                if deal.wants:
+                    hands.on_room()
+                if rests.rests:
+                    await hands.in_database(self._ledger.deal, rests)
             except Error as error:
                 log.warning("no_credit", error=str(error))
 

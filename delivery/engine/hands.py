@@ -16,10 +16,8 @@ from uuid import UUID
 import structlog
 from psycopg import Connection, Error
 
-from delivery.engine.allowance import DAY_S
 from delivery.engine.budget import Budget
 from delivery.engine.canaries import Canaries
-from delivery.engine.clocks import Clocks
 from delivery.engine.database import Database
 from delivery.engine.journal import Journal
 from delivery.engine.lease import Lease
@@ -88,7 +86,6 @@ class Hands:
         self._since: dict[int, float] = {}  # since when each IP is owned
         self.signing = Signing()
         self._clock = (time.monotonic(), datetime.now(UTC))
-        self.clocks = Clocks()
 
     # -- the world ----------------------------------------------------------------------------------------------------
 
@@ -97,8 +94,6 @@ class Hands:
         former, self.world = getattr(self, "world", None), world
         now = time.monotonic()
         self._clock = (world.asked_at_s, world.now)
-        if world.clock:
-            self.clocks.read(world.clock, DAY_S)
         self._since = {ip: self._since.get(ip, now) for ip in world.ips}
         self.paths = {key: path for key, path in self.paths.items() if key[0] in world.ips or path.in_hand or path.slots.open}
         for (ip, provider), path in self.paths.items():
@@ -108,10 +103,10 @@ class Hands:
                 path.adopt(profile, now, world.now.timestamp())
             path.recover(now, world.now.timestamp())
             if (ip, provider) not in world.paths:  # only paths that somebody has a word against are loaded: the word was taken back
-                path.look("open", 100.0)
+                path.look("open", 100.0, world.trial(ip, provider), now, world.now.timestamp())
         for key, facts in world.paths.items():
             path = self.path(*key)
-            path.look(facts.state, facts.score)
+            path.look(facts.state, facts.score, world.trial(*key), now, world.now.timestamp())
             if former is None or key[0] not in former.ips:
                 path.take_over(facts.learned, facts.circuit_failures, now, world.now.timestamp(), facts.open_connections)
                 path.closed_why = facts.why  # the evidence outlives the engine that met it
@@ -127,6 +122,7 @@ class Hands:
         if found is None:
             found = self.paths[ip_id, provider_id] = Path.new(ip_id, provider_id, self.world.provider(provider_id)[1], self._since.get(ip_id, time.monotonic()))
             found.kept.active = ip_id in self.world.transactional_ips
+            found.look("open", 100.0, self.world.trial(ip_id, provider_id), time.monotonic(), self._clock[1].timestamp())
             if self.scopes.of_paths and ip_id in self.world.ips:
                 self.share_out()
         return found

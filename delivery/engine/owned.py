@@ -30,6 +30,7 @@ TAKE = """
 """
 LEASED = """
     SELECT ip.id, host(ip.address) AS address, ip.ehlo_name, CASE WHEN ip.egress = 'socks5' THEN ip.proxy ELSE '' END AS proxy,
+           ip.warm_default_per_hour, ip.warm_default_per_day,
            n.name = %(node)s AND ip.state = 'active' AND n.state = 'active' AND z.state = 'active' AS mine
       FROM delivery_iplease l JOIN pools_sendingip ip ON ip.id = l.ip_id JOIN pools_node n ON n.id = ip.node_id JOIN pools_zone z ON z.id = n.zone_id
      WHERE l.engine_id = %(engine)s
@@ -53,6 +54,8 @@ class OwnIp:
     address: str
     ehlo_name: str
     proxy: str
+    warm_default_per_hour: int | None = None  # of its paths that warming has said nothing of yet
+    warm_default_per_day: int | None = None
 
 
 def take_and_look(cursor: Cursor[Any], engine_id: int, node: str) -> tuple[dict[int, OwnIp], frozenset[int]]:

@@ -9,30 +9,36 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from delivery.engine.allowance import DAY_S, Allowance, Buckets
+from delivery.engine.allowance import Allowance, Buckets, Rest, answered
 from delivery.engine.kept import Kept
+from delivery.engine.pace import FREE, PROBATION, WARMING, Caps, Pace, Trial, caps_of, shared_out
 from delivery.engine.score import CLAIM_AHEAD_S, Points, claim_ahead, score
+from pools.allowances import Credit
 from pools.binds import CIRCUIT_OPENS_AT, NOTHING, Binds, Limit
 from pools.learned import Learned, apply, from_json, limits_now, recover
 from pools.limits import Gcra, RateLimit, Slots
 from pools.mood import Mood
 from pools.outcomes import ActionScope, PathAction
 from pools.providers.profile import Profile
+from pools.windows import DAY_S, HOUR_S
 
 FIRST_PROBE_S, LAST_PROBE_S = 1.0, 300.0
 FIRST_RATE_PER_S = 20.0
 SITES_REMEMBERED = 1000
 FIRST_TURN_S = 1.0
+WORTH_TELLING_S = 1.0  # so long a path on trial must have to wait for its next turn before it is said to wait
 FORMER_CONNECTIONS_S = 60.0  # so long those of an owner that died may still stand at the provider
+MANY = 1_000_000
 Shared = tuple[tuple[Learned, str], ...]  # what holds of its IP and its netblock, and why
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Spent:
-    """What one message took of its path's rates and allowance, to be answered for or given back."""
+    """What one message took of its path's rates and allowance, to be answered for once, or given back."""
 
     numbers: tuple[tuple[Gcra, int], ...]
     buckets: Buckets = ()
+    answered: bool = False
 
 
 @dataclass(slots=True)
@@ -55,7 +61,13 @@ class Path:
     limits: Profile  # what holds now: the profile, with what was learned on top
     slots: Slots
     rates: list[Gcra]
+    caps: Caps = field(default_factory=Caps)
     allowance: Allowance | None = None
+    rests: list[Rest] = field(default_factory=list)  # credit that is to be given back
+    under_way: int = 0  # of what is in hand, what was spent of the allowance and has no answer
+    trial: Trial = FREE
+    pace: Pace | None = None  # it is on trial: warming, or on probation
+    went_first_s: float = float("-inf")  # when a claim was last made for it before others (bids)
     owned_since_s: float = float("-inf")
     wanted_at_s: float = float("-inf")  # when there was last something to claim for it
     learned: Learned = field(default_factory=Learned)
@@ -89,8 +101,13 @@ class Path:
     def new(cls, ip_id: int, provider_id: int, profile: Profile, owned_since_s: float = float("-inf")) -> "Path":
         """What a former owner sent in the last minute nobody knows: the first message goes a whole turn, and up to FIRST_TURN_S, after its IP came."""
         rates = [_first(one, owned_since_s) for one in profile.message_rates]
-        allowance = Allowance.of(profile.per_hour, profile.per_day)
-        return cls(ip_id, provider_id, profile, profile, Slots(profile.connections), rates, allowance, owned_since_s)
+        path = cls(ip_id, provider_id, profile, profile, Slots(profile.connections), rates, owned_since_s=owned_since_s)
+        path._cap()
+        return path
+
+    @property
+    def key(self) -> tuple[int, int]:
+        return self.ip_id, self.provider_id
 
     # -- what it may do ---------------------------------------------------------------------------------------------
 
@@ -98,6 +115,10 @@ class Path:
         """Whether it takes deliveries at all."""
         probing = now_s >= self.probe_at_s and self.in_hand == 0
         return self.willing(now_s) and (not self.circuit_failures or probing)
+
+    def takes(self, now_s: float) -> bool:
+        """The same, where a path on trial takes nothing beyond its pace."""
+        return self.open(now_s) and (self.pace is None or self.room(now_s) > 0)
 
     def willing(self, now_s: float) -> bool:
         """Nobody has closed it: what is in hand may go."""
@@ -121,17 +142,21 @@ class Path:
         self.wanted_at_s = now_s
         if not self.open(now_s):
             return 0, 0
+        left = first_left = MANY
+        if self.allowance:
+            left = first_left = self.allowance.left(now_s) + self.under_way
+            if self.pace:
+                left = first_left = min(left, self.pace.due(now_s) + self.under_way)
+            elif self.kept.active:
+                left = min([left, *(self.kept.others_left(held.cap, held.used - held.amount) for held in self.allowance.windows.values())])
         if self.probing:
-            return 1, 1
+            return min(1, first_left), min(1, left)
         spacing_s = self.spacing_s
         ahead = claim_ahead(self.limits.connections, self.sent_per_s, self.mood.answer_now_s(now_s), spacing_s, self.points.lost)
+        if self.trial.share < 100:
+            ahead = max(1, ahead * self.trial.share // 100)
         first = ahead + -(-ahead // 4)
-        if self.allowance:
-            left = self.allowance.left(now_s)
-            first, ahead = min(first, left), min(ahead, left)
-            if self.kept.active:
-                ahead = min([ahead, *(self.kept.others_left(held.cap, held.used - held.amount) for held in self.allowance.windows.values())])
-        return max(0, first - self.in_hand), max(0, ahead - self.in_hand)
+        return max(0, min(first, first_left) - self.in_hand), max(0, min(ahead, left) - self.in_hand)
 
     @property
     def spacing_s(self) -> float:
@@ -148,6 +173,8 @@ class Path:
             return Binds(Limit.CIRCUIT, self.probe_at_s, self.circuit_failures)
         if self.allowance and (used_up := self.allowance.used_up(now_s)):
             return Binds(Limit.DAY if used_up.window_s == DAY_S else Limit.HOUR, used_up.until_s, used_up.cap, used_up.window_s)
+        if self.pace and (next_s := self.pace.at_s(now_s)) > now_s + WORTH_TELLING_S:
+            return Binds(Limit.PACE, next_s, self.caps.per_hour or self.caps.per_day or 0, HOUR_S if self.caps.per_hour else DAY_S)
         for rate in self.rates:
             if not rate.allows(now_s):
                 return Binds(Limit.RATE, rate.earliest(now_s), rate.rate.per, round(rate.rate.period_s))
@@ -165,18 +192,37 @@ class Path:
 
     def spend(self, now_s: float, waited: bool = False) -> Spent | None:
         """One message is about to go. None: its hour or day is used up, and it must not. `waited`: it stood in line for its turn."""
-        buckets = self.allowance.spend(now_s) if self.allowance else ()
-        return None if buckets is None else Spent(tuple([(rate, rate.spend(now_s, waited)) for rate in self.rates]), buckets)
+        if (allowance := self.allowance) is None:
+            return Spent(tuple([(rate, rate.spend(now_s, waited)) for rate in self.rates]))
+        if (buckets := allowance.spend(now_s)) is None:
+            return None
+        self.under_way += 1
+        if self.pace:
+            self.pace.goes(now_s)
+        return Spent(tuple([(rate, rate.spend(now_s, waited)) for rate in self.rates]), buckets)
+
+    def credit_may_come(self, now_s: float) -> bool:
+        """Nothing is left in hand, and nobody has said that there is no more."""
+        self.wanted_at_s = now_s
+        return self.allowance is not None and self.allowance.left(now_s) < 1 and not self.allowance.used_up(now_s)
 
     def answered(self, spent: Spent, now_s: float) -> None:
         """The provider has counted that message by now, or never will."""
+        if spent.answered:
+            return
+        spent.answered = True
         for rate, number in spent.numbers:
             rate.answered(number, now_s)
+        if spent.buckets:
+            self.under_way -= 1
+            answered(spent.buckets, now_s)
 
     def not_written(self, spent: Spent, now_s: float) -> None:
         """Its RCPT was certainly not written: the allowance gets it back; the rates do not, they are long past it."""
-        if self.allowance:
+        if self.allowance and spent.buckets:
             self.allowance.refund(spent.buckets, now_s)
+            if self.pace:
+                self.pace.returned()
 
     def connect_rate(self, site: Hashable, now_s: float) -> Gcra | None:
         """The meter of new connections to a site of this provider.
@@ -195,9 +241,35 @@ class Path:
 
     # -- what others say of it ----------------------------------------------------------------------------------------
 
-    def look(self, state: str, score: float) -> None:
-        """An operator's and reputation's word, read every second."""
+    def look(self, state: str, score: float, trial: Trial = FREE, now_s: float = 0.0, wall_s: float = 0.0) -> None:
+        """An operator's, reputation's and warming's word, read every second."""
         self.paused, self.reputation = state in ("paused", "quarantined"), score
+        if trial != self.trial:
+            self.trial = trial
+            self._cap()
+            self.obey(now_s, wall_s)
+
+    def credited(self, window_s: int, credit: Credit, asked_s: float) -> None:
+        """Credit that was asked for came."""
+        if self.allowance is None:
+            self.rests += [(window_s, credit.bucket_start, int(credit))] if credit else []
+            return
+        held = self.allowance.windows.get(window_s)
+        if self.pace and window_s == DAY_S and held and not held.known:
+            self.pace.day_was(credit.used - credit, asked_s)
+        if rest := self.allowance.take(window_s, credit, asked_s):
+            self.rests.append(rest)
+
+    def _cap(self) -> None:
+        """Make everybody's caps those of now; credit of one that fell goes back."""
+        self.caps = caps_of(self.profile.per_hour, self.profile.per_day, self.trial)
+        if self.allowance:
+            self.allowance, rests = self.allowance.capped(self.caps.per_hour, self.caps.per_day)
+            self.rests += rests
+        else:
+            self.allowance = Allowance.of(self.caps.per_hour, self.caps.per_day)
+        by = PROBATION if self.trial.probation else WARMING
+        self.pace = Pace.of(self.caps, by, self.owned_since_s, self.pace) if self.trial.paced else None
 
     def take_over(self, learned: object, circuit_failures: int, now_s: float, wall_s: float, open_connections: int = 0) -> None:
         """What a former owner of this IP had learned holds on; its short limits start empty.
@@ -215,7 +287,7 @@ class Path:
             self.profile = profile
             return
         self.profile = profile
-        self.allowance = self.allowance.capped(profile.per_hour, profile.per_day) if self.allowance else Allowance.of(profile.per_hour, profile.per_day)
+        self._cap()
         self.obey(now_s, wall_s)
 
     def lift(self, now_s: float, wall_s: float) -> None:
@@ -287,6 +359,8 @@ class Path:
         self.limits = self.profile
         for learned in holds:
             self.limits = limits_now(self.limits, learned, wall_s)
+        if self.trial.share < 100:
+            self.limits = shared_out(self.limits, self.trial.share)
         self.slots.limit = self.limits.connections
         self.rates = [self._rate(rate) for rate in self.limits.message_rates]
         until_s = max(learned.suspended_until_s for learned in holds)

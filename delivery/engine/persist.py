@@ -13,10 +13,10 @@ from typing import Any
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
-from delivery.engine.allowance import DAY_S, HOUR_S
 from delivery.engine.path import Path, Told
 from pools.binds import LimitsNow
 from pools.learned import to_json
+from pools.windows import DAY_S, HOUR_S
 
 TELL_AGAIN_S = 5.0
 COLUMNS = {
@@ -70,8 +70,8 @@ def _picture(path: Path, now_s: float, to_wall: Callable[[float], datetime]) -> 
     now: LimitsNow = {
         "figure": binds.figure, "per_s": binds.per_s, "connections_open": path.slots.open, "connections": limits.connections,
         "messages_per_connection": limits.messages_per_connection, "connections_per_minute": limits.connections_per_minute,
-        "per_second": limits.per_second, "per_minute": limits.per_minute, "hour_used": used[0], "per_hour": limits.per_hour, "day_used": used[1],
-        "per_day": limits.per_day,
+        "per_second": limits.per_second, "per_minute": limits.per_minute, "hour_used": used[0], "per_hour": path.caps.per_hour, "day_used": used[1],
+        "per_day": path.caps.per_day, "hour_by": path.caps.hour_by, "day_by": path.caps.day_by,
     }  # fmt: skip
     return Picture({
         "ip_id": path.ip_id, "provider_id": path.provider_id, "suspended_until": to_wall(path.closed_until_s) if path.closed_until_s else None,

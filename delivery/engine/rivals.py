@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from delivery.engine.score import Rank, best_of
+from delivery.engine.pace import PROBATION, WARMING
+from delivery.engine.score import GOES_FIRST, Rank, best_of
 from pools.mood import Heard
 
 MOST_SHARED = 500
@@ -22,7 +23,8 @@ RIVALS = """
      GROUP BY e.id
 """
 OPEN, GONE = "open", "gone"
-CLOSED = frozenset({"paused", "suspended", "circuit", "hour", "day", GONE})  # full and rate are not: their time comes in milliseconds
+CLOSED = frozenset({"paused", "suspended", "circuit", "hour", "day", "pace", GONE})  # full and rate are not: their time comes in milliseconds
+ON_TRIAL = frozenset({WARMING, PROBATION})  # open, and behind their pace: they go first
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +40,19 @@ class Rival:
     def open(self) -> bool:
         return self.state not in CLOSED
 
+    @property
+    def rank(self) -> float:
+        """Its score, for an auction."""
+        return GOES_FIRST if self.state in ON_TRIAL else self.score
+
 
 @dataclass(frozen=True, slots=True)
 class Rivals:
-    """By IP: what an unlisted path of it is worth; by (IP, provider): what is listed."""
+    """By IP: what an unlisted path of it is worth; by (IP, provider): what is listed. `trials`: one of these is on trial and behind its pace."""
 
     ips: Mapping[int, Rival] = field(default_factory=dict)
     paths: Mapping[tuple[int, int], Rival] = field(default_factory=dict)
+    trials: bool = False
 
     def of(self, ip_id: int, provider_id: int) -> Rival | None:
         """None: nobody owns the IP, or this engine does."""
@@ -55,7 +63,16 @@ class Rivals:
 
     def best(self, members: Mapping[int, int], provider_id: int) -> Rank | None:
         """The best open path among these members (IP → its membership's handicap)."""
-        return best_of(Rank(tier_ms, rival.score) for ip, tier_ms in members.items() if (rival := self.of(ip, provider_id)) and rival.open)
+        return best_of(Rank(tier_ms, rival.rank) for ip, tier_ms in members.items() if (rival := self.of(ip, provider_id)) and rival.open)
+
+    def best_for_first(self, members: Mapping[int, int], provider_id: int) -> Rank | None:
+        """The same for transactional mail, which waits for no path because that is on trial, and uses none on probation while another is open."""
+        found = [(tier_ms, rival) for ip, tier_ms in members.items() if (rival := self.of(ip, provider_id)) and rival.open and rival.state != PROBATION]
+        return best_of(Rank(tier_ms, rival.score) for tier_ms, rival in found)
+
+    def on_trial(self, members: Mapping[int, int], provider_id: int) -> bool:
+        """Whether one of them is open because it is behind its pace."""
+        return self.trials and any((rival := self.of(ip, provider_id)) and rival.state in ON_TRIAL for ip in members)
 
 
 NOBODY = Rivals()
@@ -75,4 +92,4 @@ def rivals_of(rows: Iterable[Mapping[str, Any]]) -> Rivals:
                 paths[int(ip), int(provider)] = Rival(float(score), str(state), int(n), word)
             except (ValueError, TypeError, IndexError):
                 continue
-    return Rivals(ips, paths)
+    return Rivals(ips, paths, any(rival.state in ON_TRIAL for rival in paths.values()))

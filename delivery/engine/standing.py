@@ -42,7 +42,7 @@ def stand(paths: Iterable[Path], rivals: Rivals, health: Health, now_s: float, w
 
 def shared(paths: Iterable[Path], health: Health, now_s: float) -> dict[str, Any]:
     """For the engine's state: scores of the paths that had traffic lately or have lost something, those of most traffic first."""
-    told = [path for path in paths if now_s - path.wanted_at_s < LATELY_S or path.points.lost >= WORTH_TELLING or not path.open(now_s)]
+    told = [path for path in paths if now_s - path.wanted_at_s < LATELY_S or path.points.lost >= WORTH_TELLING or path.pace or not path.open(now_s)]
     told.sort(key=_wanted, reverse=True)
     return {"health": health.points(), "scores": [_entry(path, now_s) for path in told[:MOST_SHARED]]}
 
@@ -50,6 +50,8 @@ def shared(paths: Iterable[Path], health: Health, now_s: float) -> dict[str, Any
 def state_of(path: Path, now_s: float) -> tuple[str, int]:
     """The why's word for what binds a path, and its figure."""
     binds = path.binds(now_s)
+    if path.pace and binds.limit in (Limit.NOTHING, Limit.PACE, Limit.RATE, Limit.CONNECTIONS):
+        return (path.pace.by, 0) if path.pace.due(now_s) else (str(Limit.PACE), round(path.pace.at_s(now_s) - now_s))
     if binds.limit is Limit.RATE and binds.until_s is not None:
         return "rate", max(0, round((binds.until_s - now_s) * 1000))
     return WORDS.get(binds.limit) or str(binds.limit), binds.figure if binds.limit is Limit.CONNECTIONS else 0

@@ -30,6 +30,7 @@ from pools.purposes import Purpose
 
 IDLE_S = 10.0
 YIELDS_S = 0.005  # to transactional messages in line
+CREDIT_COMES_S, LOOK_FOR_CREDIT_S = 0.25, 0.01  # what is being asked for is worth waiting for
 LONGEST_RATE_WAIT_S = 0.25  # a limit may rise, a slow answer may come, or the engine may stop meanwhile
 NOT_THE_PATHS = (Failure.DNS, Failure.ADDRESS_REFUSED)
 EARLY_LOSSES = 3  # so many connections in a row that ended with an envelope early: no more of that to this site
@@ -85,6 +86,8 @@ class Worker:
             self._let_ahead_go()
         finally:
             self._connected()
+            self._answer_for(self.letter)
+            self._answer_for(self._ahead)
             await self._hang_up()
             self.outbox.workers -= 1
             self.outbox.first_only -= self._first_only
@@ -134,6 +137,16 @@ class Worker:
         await self._send(job)
 
     async def _turn(self, first: bool) -> Spent | None:
+        """Its turn, and credit where that is needed; None: not now."""
+        spent = await self._turn_of_rates(first)
+        if spent is not None or self.path.allowance is None:
+            return spent
+        until_s = time.monotonic() + CREDIT_COMES_S
+        while not self.hands.stopping and (now := time.monotonic()) < until_s and self.path.credit_may_come(now):  # noqa: ASYNC110
+            await asyncio.sleep(LOOK_FOR_CREDIT_S)
+        return await self._turn_of_rates(first)
+
+    async def _turn_of_rates(self, first: bool) -> Spent | None:
         """In line for the path's next message. It is spent in the loop tick of its return: what is awaited between the two makes a burst."""
         path, kept = self.path, self.path.kept
         if not path.rates:
@@ -290,6 +303,11 @@ class Worker:
         self.hands.journal.dot(letter.attempt)
         letter.dot_written = True
         return True
+
+    def _answer_for(self, letter: Letter | None) -> None:
+        """This connection is over, however it ended: nobody waits for that answer any more."""
+        if letter is not None and letter.spent is not None:
+            self.path.answered(letter.spent, time.monotonic())
 
     def _not_sent(self, letter: Letter) -> None:
         """Nothing of it was written: it goes back as it came."""

@@ -13,8 +13,8 @@ from psycopg import Connection
 from psycopg.rows import dict_row, namedtuple_row
 
 from delivery.classify.rulebook import RuleBook
-from delivery.engine.clocks import Reading
 from delivery.engine.owned import OwnIp, take_and_look
+from delivery.engine.pace import FREE, Trial
 from delivery.engine.rivals import NOBODY, RIVALS, Rivals, rivals_of
 from pools.providers.profile import Profile, profile_of
 from pools.providers.rollup import Catalogue
@@ -33,15 +33,17 @@ MEMBERS = """
       FROM pools_pool p JOIN pools_poolmember m ON m.pool_id = p.fallback_id JOIN leased l ON l.ip_id = m.ip_id
      WHERE NOT EXISTS (SELECT 1 FROM pools_poolmember own WHERE own.pool_id = p.id AND own.ip_id = m.ip_id)
 """
-TRANSACTIONAL_POOLS = "SELECT p.id FROM pools_pool p WHERE EXISTS (SELECT 1 FROM pools_stream s WHERE s.pool_id = p.id AND s.purpose = 0)"
+PURPOSES = "SELECT pool_id, bool_or(purpose = 0) AS first, bool_or(purpose <> 0) AS others FROM pools_stream GROUP BY pool_id"
 PROVIDERS = "SELECT id, key, mx_suffixes, domains, is_tail, facts, overrides FROM pools_provider WHERE NOT is_tail OR overrides <> '{}'"
 PATHS = """
-    SELECT ip_id, provider_id, state, score, learned, circuit_failures, open_connections, lifted_at, why
+    SELECT ip_id, provider_id, state, score, learned, circuit_failures, open_connections, lifted_at, why, share, probation_per_hour, warm_per_hour,
+           warm_per_day, warmed
       FROM pools_path
      WHERE ip_id = ANY (%(ips)s)
-       AND (%(all)s OR state <> 'open' OR score < 100 OR suspended_until > platform_now() OR lifted_at > platform_now() - interval '1 min')
+       AND (%(all)s OR state <> 'open' OR score < 100 OR suspended_until > platform_now() OR lifted_at > platform_now() - interval '1 min'
+            OR share < 100 OR probation_per_hour IS NOT NULL OR warm_per_hour IS NOT NULL OR warm_per_day IS NOT NULL OR warmed AND ip_id = ANY (%(new)s))
 """
-NOW = "SELECT platform_now() AS now, extract(epoch FROM clock_timestamp())::float8 AS clock_s"
+NOW = "SELECT platform_now() AS now"
 RULES = "SELECT * FROM pools_responserule WHERE enabled ORDER BY position"
 ROUTES = "SELECT match, host, port, tls, username, password_encrypted FROM pools_staticroute"
 TLS_EXCEPTIONS = "SELECT match FROM pools_tlsexception WHERE expires_at IS NULL OR expires_at > platform_now()"
@@ -58,6 +60,11 @@ class PathFacts:
     open_connections: int = 0
     lifted_at: datetime | None = None
     why: str = ""
+    share: int = 100
+    probation_per_hour: int | None = None
+    warm_per_hour: int | None = None
+    warm_per_day: int | None = None
+    warmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +82,23 @@ class World:
     rivals: Rivals = NOBODY
     leaving: frozenset[int] = frozenset()  # IPs whose connections end now, for another owner
     transactional_ips: frozenset[int] = frozenset()  # of all, those that serve a transactional stream
+    bulk_pools: frozenset[int] = frozenset()  # pools that serve a stream of another purpose
     rules: list[Any] = field(default_factory=list)  # the rows that the rule book was made of: compiling takes 40 ms, and they seldom change
     asked_at_s: float = 0.0  # this machine's monotonic clock before `now` was asked for
-    clock: Reading | None = None
 
     def provider(self, provider_id: int) -> tuple[str, Profile]:
         """A provider's key and limits."""
         return self.providers.get(provider_id) or ("mx:", self.default_profile)
+
+    def trial(self, ip_id: int, provider_id: int) -> Trial:
+        """What reputation and warming say of a path; of one that warming has not mentioned what its IP begins with."""
+        facts, ip = self.paths.get((ip_id, provider_id)), self.ips.get(ip_id)
+        hour, day = (facts.warm_per_hour, facts.warm_per_day) if facts else (None, None)
+        if ip and hour is None and day is None and not (facts and facts.warmed):
+            hour, day = ip.warm_default_per_hour, ip.warm_default_per_day
+        if facts is None:
+            return FREE if hour is None and day is None else Trial(warm_per_hour=hour, warm_per_day=day)
+        return Trial(facts.share, facts.probation_per_hour, hour, day, facts.state == "probation")
 
     def own_members(self, pool_id: int) -> dict[int, int]:
         """Which of this engine's IPs serve a pool, with their handicap."""
@@ -109,23 +126,25 @@ def load_world(connection: Connection, engine_id: int, node: str, former: World 
         ips, leaving = take_and_look(cursor, engine_id, node)
         # Taken before the question: an engine whose clock lagged by the time of loading would not see what became ready just now.
         asked_at_s = time.monotonic()
-        boot_s = time.clock_gettime(time.CLOCK_BOOTTIME)
         row = cursor.execute(NOW).fetchone()
         assert row is not None
-        now, clock = row["now"], Reading(row["clock_s"], boot_s, time.clock_gettime(time.CLOCK_BOOTTIME))
+        now = row["now"]
         pools: dict[int, dict[int, int]] = {}
         for row in cursor.execute(MEMBERS, {"borrowed": BORROWED_HANDICAP_MS, "fallback": FALLBACK_HANDICAP_MS}).fetchall():
             pools.setdefault(row["pool_id"], {})[row["ip_id"]] = row["handicap_ms"]
-        first = [row["id"] for row in cursor.execute(TRANSACTIONAL_POOLS).fetchall()]
+        purposes = cursor.execute(PURPOSES).fetchall()
         serving = [members.keys() for members in pools.values() if not ips.keys().isdisjoint(members)]
         rivals = rivals_of(cursor.execute(RIVALS, {"engine": engine_id, "ips": list(set().union(*serving) - ips.keys())}).fetchall())
         new_ips = former is None or not ips.keys() <= former.ips.keys()
-        paths = {(row.pop("ip_id"), row.pop("provider_id")): PathFacts(**row) for row in cursor.execute(PATHS, {"ips": list(ips), "all": new_ips}).fetchall()}
+        new = [ip.id for ip in ips.values() if ip.warm_default_per_hour is not None or ip.warm_default_per_day is not None]
+        rows = cursor.execute(PATHS, {"ips": list(ips), "all": new_ips, "new": new}).fetchall()
+        paths = {(row.pop("ip_id"), row.pop("provider_id")): PathFacts(**row) for row in rows}
         routes = routes_of(_named(cursor.connection, ROUTES))
         exceptions = frozenset(row["match"] for row in cursor.execute(TLS_EXCEPTIONS).fetchall())
         slow, rules = _slow_facts(cursor, former, now)
-    first_ips = frozenset(ip for pool in first for ip in pools.get(pool, {}))
-    return World(now, ips, pools, *slow, routes, exceptions, paths, rivals, leaving, first_ips, rules, asked_at_s, clock)
+    first_ips = frozenset(ip for row in purposes if row["first"] for ip in pools.get(row["pool_id"], {}))
+    bulk = frozenset(row["pool_id"] for row in purposes if row["others"])
+    return World(now, ips, pools, *slow, routes, exceptions, paths, rivals, leaving, first_ips, bulk, rules, asked_at_s)
 
 
 def _slow_facts(cursor: Any, former: World | None, now: datetime) -> tuple[_Slow, list[Any]]:

@@ -7,14 +7,15 @@ from uuid import UUID
 
 import pytest
 
-from delivery.engine.allowance import HOUR_S, Granted, Want
 from delivery.engine.kept import Kept
 from delivery.engine.outbox import Job, Outbox, Site
 from delivery.engine.path import Path
 from delivery.queue.claim import Claim, StoredBody
 from delivery.smtp.target import TlsMode
+from pools.allowances import Credit
 from pools.providers.profile import Profile
 from pools.purposes import Purpose
+from pools.windows import HOUR_S
 
 NOW = datetime.now(UTC)
 SITE = Site(("mx.example",), 25, TlsMode.REQUIRED)
@@ -60,11 +61,10 @@ def test_others_go_at_four_fifths_of_the_rate() -> None:
 def test_others_leave_a_fifth_of_the_allowance() -> None:
     path = _path(per_hour=1000, connections=10)
     assert path.allowance is not None
-    want = Want(1, 1, HOUR_S, 1000, 50)
-    path.allowance.take(Granted(want, 50, NOW, 30.0, used=845), 0.0)
+    path.allowance.take(HOUR_S, Credit(50, NOW, 30.0, used=845), 0.0)
     first, others = path.rooms(1.0)
     assert others == 5 and first > 5, "795 are used, 50 are credit: five more may be others'"
-    path.allowance.take(Granted(want, 50, NOW, 30.0, used=950), 0.0)
+    path.allowance.take(HOUR_S, Credit(50, NOW, 30.0, used=950), 0.0)
     assert path.rooms(1.0)[1] == 0 and path.rooms(1.0)[0] > 0
 
 

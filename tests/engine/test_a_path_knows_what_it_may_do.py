@@ -5,12 +5,13 @@ from itertools import pairwise
 
 import pytest
 
-from delivery.engine.allowance import HOUR_S, Granted, Want
 from delivery.engine.path import CIRCUIT_OPENS_AT, LAST_PROBE_S, Path
 from delivery.engine.score import Points
+from pools.allowances import Credit
 from pools.binds import NOTHING, Binds, Limit
 from pools.outcomes import ActionKind, ActionScope, PathAction
 from pools.providers.profile import Profile
+from pools.windows import HOUR_S
 
 WALL = 1_800_000_000.0
 
@@ -132,7 +133,7 @@ def test_a_used_up_hour_binds_until_its_next_bucket() -> None:
     path = _path(per_hour=1)
     assert path.allowance is not None
     assert path.binds(0) == NOTHING, "nobody refused credit yet"
-    path.allowance.take(Granted(Want(1, 1, HOUR_S, 1, 1), 1, datetime.now(UTC), 30.0), 0.0)
+    path.allowance.take(HOUR_S, Credit(1, datetime.now(UTC), 30.0), 0.0)
     path.spend(0)
-    path.allowance.take(Granted(Want(1, 1, HOUR_S, 1, 1), 0, datetime.now(UTC), 20.0), 1.0)
+    path.allowance.take(HOUR_S, Credit(0, datetime.now(UTC), 20.0), 1.0)
     assert path.binds(1.0) == Binds(Limit.HOUR, 21.0, 1, HOUR_S)

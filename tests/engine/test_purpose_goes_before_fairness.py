@@ -9,6 +9,7 @@ from uuid import UUID
 from delivery.engine.bids import make_bids
 from delivery.engine.lanes import Lanes
 from delivery.engine.path import Path
+from delivery.engine.rivals import Rivals
 from delivery.queue.claim import Bid, Claim
 from pools.providers.profile import Profile
 from pools.purposes import Purpose
@@ -55,7 +56,7 @@ class Engine:
         return self.paths.setdefault(provider_id, Path.new(ip_id, provider_id, Profile(connections=self.connections)))
 
     def bids(self, rows: int = PLENTY) -> list[Bid]:
-        world: Any = SimpleNamespace(own_members=lambda pool: {1: 0}, pools={1: {1: 0}}, rivals=SimpleNamespace(best=lambda *lane: None))
+        world: Any = SimpleNamespace(own_members=lambda pool: {1: 0}, pools={1: {1: 0}}, rivals=Rivals(), bulk_pools=frozenset())
         return [bid for first in (True, False) for bid in make_bids(self.lanes, first, world, self.path, self.at_s, rows)[0]]
 
     def round(self, rows: int = PLENTY) -> list[Bid]:

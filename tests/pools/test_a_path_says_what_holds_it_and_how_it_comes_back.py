@@ -27,6 +27,18 @@ def told(place: Place = HERE, **said: object) -> str:
         ({"binds": "connections", "limits": {"figure": 5, "connections_open": 5}}, "At its 5 of 5 connections to Gmail."),
         ({"binds": "rate", "until": NOW + timedelta(seconds=3), "limits": {"figure": 20, "per_s": 60}}, "At its 20 a minute to Gmail: the next goes in 3.0 s."),
         ({"binds": "hour", "until": NOW + timedelta(minutes=30), "limits": {"figure": 1000}}, "The hour's 1,000 to Gmail are used up until about 14:30."),
+        (
+            {"binds": "hour", "until": NOW + timedelta(seconds=9), "limits": {"figure": 500, "hour_used": 500, "hour_by": "warming"}},
+            "Warming: 500 of 500 in this hour to Gmail: used up for now.",
+        ),
+        (
+            {"binds": "pace", "until": NOW + timedelta(seconds=7), "limits": {"figure": 500, "per_s": 3600, "hour_used": 480, "hour_by": "warming"}},
+            "Warming: 480 of 500 in this hour to Gmail, evenly spread; the next goes in 7.0 s.",
+        ),
+        (
+            {"binds": "pace", "until": NOW + timedelta(seconds=7), "limits": {"figure": 5, "per_s": 3600, "hour_used": 1, "hour_by": "probation"}},
+            "On probation: 1 of 5 in this hour to Gmail, evenly spread; the next goes in 7.0 s.",
+        ),
         ({"binds": "day", "until": NOW + timedelta(hours=20), "limits": {"figure": 9}}, "The day's 9 to Gmail are used up until about 23 Nov, 10:00."),
         ({"binds": "suspended", "until": NOW + timedelta(minutes=5), "why": "g-x: 421 4.7.28"}, "Suspended until 14:05:00 because of g-x: 421 4.7.28."),
         ({"binds": "circuit", "until": NOW + timedelta(minutes=2), "circuit_failures": 4, "why": "refused"},

@@ -1,0 +1,134 @@
+"""Pace: how a path that is on trial, warming or on probation, spreads what it may send. Pure; time comes in.
+
+A path on trial is worth something only when it gets mail, and hurts when it gets it in a burst. So its cap becomes a rhythm: one message each cap-th
+part of the hour, BURST of the hour at once at most. What the day has left unused is made up for, MADE_UP of it at most and never faster than the
+hour's rhythm; where only a day has a cap, an hour takes HOUR_OF_DAY of it. A path that is behind its rhythm goes first, one that is not takes nothing
+(choose, bids): the hard caps are the allowance's.
+"""
+
+from dataclasses import dataclass, replace
+
+from pools.providers.profile import Profile
+from pools.windows import DAY_S, HOUR_S, length_s
+
+BURST = 1 / 40
+MADE_UP = 0.75
+HOUR_OF_DAY = 1 / 8
+WARMING, PROBATION = "warming", "probation"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Reputation's and warming's word about a path: its share of connections and rates in percent, and caps; None: no such cap."""
+
+    share: int = 100
+    probation_per_hour: int | None = None
+    warm_per_hour: int | None = None
+    warm_per_day: int | None = None
+    probation: bool = False
+
+    @property
+    def paced(self) -> bool:
+        return self.probation_per_hour is not None or self.warm_per_hour is not None or self.warm_per_day is not None
+
+
+FREE = Trial()
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """What holds of the hour and the day, and whose word each is: the provider's or an operator's (empty), warming's, probation's."""
+
+    per_hour: int | None = None
+    per_day: int | None = None
+    hour_by: str = ""
+    day_by: str = ""
+
+
+def caps_of(per_hour: int | None, per_day: int | None, trial: Trial) -> Caps:
+    """The least of everybody's."""
+    hours = [(cap, by) for cap, by in ((per_hour, ""), (trial.probation_per_hour, PROBATION), (trial.warm_per_hour, WARMING)) if cap is not None]
+    days = [(cap, by) for cap, by in ((per_day, ""), (trial.warm_per_day, WARMING)) if cap is not None]
+    hour, day = min(hours, key=_cap, default=(None, "")), min(days, key=_cap, default=(None, ""))
+    return Caps(hour[0], day[0], hour[1], day[1])
+
+
+def shared_out(limits: Profile, share: int) -> Profile:
+    """A part of a path's connections and rates, in percent; never less than one connection, and one message a minute."""
+    per_second, per_minute = limits.per_second, limits.per_minute
+    if per_second is not None:
+        a_minute = max(1, 60 * per_second * share // 100)
+        per_second, per_minute = max(1, per_second * share // 100), min(a_minute, per_minute * share // 100 if per_minute else a_minute)
+    elif per_minute is not None:
+        per_minute = per_minute * share // 100
+    return replace(limits, connections=max(1, limits.connections * share // 100), per_second=per_second, per_minute=per_minute and max(1, per_minute))
+
+
+@dataclass(slots=True)
+class Meter:
+    """One each `spacing_s`; who is late makes up for `behind_s` of it at most. A cap of nothing: never."""
+
+    spacing_s: float
+    behind_s: float
+    at_s: float  # when the next one goes
+
+    def due(self, now_s: float) -> int:
+        """How many may go now."""
+        at_s = max(self.at_s, now_s - self.behind_s)
+        return int((now_s - at_s) / self.spacing_s + 1e-9) + 1 if at_s <= now_s else 0
+
+    def goes(self, now_s: float) -> None:
+        self.at_s = max(self.at_s, now_s - self.behind_s) + self.spacing_s
+
+
+@dataclass(slots=True)
+class Pace:
+    """The rhythm of one path, by its hour and by its day."""
+
+    hour: Meter
+    day: Meter | None = None
+    by: str = WARMING
+
+    @classmethod
+    def of(cls, caps: Caps, by: str, since_s: float, former: "Pace | None" = None) -> "Pace":
+        """Its caps as a rhythm that began then; a former rhythm goes on at the new speed."""
+        hour_s, day_s = length_s(HOUR_S), length_s(DAY_S)
+        per_hour = caps.per_hour if caps.per_hour is not None else max(1.0, (caps.per_day or 0) * HOUR_OF_DAY * (24 * hour_s / day_s))
+        hour = Meter(_spacing(hour_s, per_hour), BURST * hour_s, former.hour.at_s if former else since_s)
+        day = None
+        if caps.per_day is not None:
+            day = Meter(_spacing(day_s, caps.per_day), MADE_UP * day_s, former.day.at_s if former and former.day else since_s)
+        return cls(hour, day, by)
+
+    def due(self, now_s: float) -> int:
+        """How many it is behind, the next one included."""
+        return min(self.hour.due(now_s), self.day.due(now_s)) if self.day else self.hour.due(now_s)
+
+    def at_s(self, now_s: float) -> float:
+        """When the next one goes."""
+        return max(now_s, self.hour.at_s, self.day.at_s if self.day else now_s)
+
+    def goes(self, now_s: float) -> None:
+        self.hour.goes(now_s)
+        if self.day:
+            self.day.goes(now_s)
+
+    def returned(self) -> None:
+        """That one did not go."""
+        self.hour.at_s -= self.hour.spacing_s
+        if self.day:
+            self.day.at_s -= self.day.spacing_s
+
+    def day_was(self, used: int, now_s: float) -> None:
+        """A former owner's day: what it left unused is made up for."""
+        if self.day:
+            left_s = max(0.0, self.day.behind_s - used * self.day.spacing_s)
+            self.day.at_s = min(self.day.at_s, now_s - left_s)
+
+
+def _spacing(length: float, cap: float) -> float:
+    return length / cap if cap > 0 else float("inf")
+
+
+def _cap(one: tuple[int | None, str]) -> float:
+    return float("inf") if one[0] is None else one[0]
