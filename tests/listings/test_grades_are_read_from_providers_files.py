@@ -86,7 +86,7 @@ def test_too_much_is_refused_in_words() -> None:
 
 
 _CELLS = st.one_of(st.text(max_size=30), st.sampled_from(["127.10.1.1", "11/21/2026", "GREEN", "0.1%", "date", "domain", "=1+1", "\x00", '"', "1e999", "²"]))
-_KEYS = ["name", "trafficStats", "domainStats", "date", "value", "year", "month", "day", "ipReputations", "sampleIps", "reputation", "metric", "userReportedSpamRatio"]
+_KEYS = ["name", "trafficStats", "domainStats", "date", "value", "year", "month", "day", "ipReputations", "sampleIps", "reputation", "metric"]
 _VALUES = st.sampled_from(["domains/a.example/trafficStats/20261121", "domains/a.example/domainStats/1", "HIGH", "spam", "127.10.1.1", "١"])
 _JSON = st.recursive(
     st.one_of(st.none(), st.booleans(), st.floats(), st.integers(), _VALUES, st.text(max_size=9)),
