@@ -27,6 +27,7 @@ class Options:
     behind_proxy: bool = False
     submission_port: int | None = None  # None: what suits the mode
     submission_tls_port: int | None = None
+    zone: str = ""  # whose nodes and watcher run on this machine; empty: every zone's
     incoming: str = ""  # where what comes back is taken; empty: nowhere, but in the sandbox
 
     @property
@@ -62,6 +63,7 @@ def read(arguments: list[str]) -> Options:
     parser.add_argument("--port", type=int, default=PORT, help=f"the web server's port (default: {PORT})")
     parser.add_argument("--data", type=Path, default=data_folder(), metavar="DIR", help="where everything is kept: database, secrets, logs (default: var/)")
     parser.add_argument("--no-demo", action="store_true", help="no demo traffic; demo tenants and DIR/demo.json are made all the same")
+    parser.add_argument("--zone", default="", metavar="NAME", help="run this zone's nodes and watcher alone; other machines run the others'")
     parser.add_argument(
         "--live",
         action="store_true",
@@ -82,6 +84,7 @@ def read(arguments: list[str]) -> Options:
             data=given.data.absolute(),
             demo_traffic=not given.no_demo and not given.live,
             live=given.live,
+            zone=given.zone,
             submission_port=given.submission_port,
             submission_tls_port=given.submission_tls_port,
             certificate=os.environ.get("TLS_CERTIFICATE", ""),

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from mailplatform.up.options import ROOT, Options
+from mailplatform.up.options import ROOT, Options, Refused
 from mailplatform.up.ports import Ports
 
 DRAIN_S = 10  # how long an engine may take to finish what it has in hand
@@ -38,6 +38,14 @@ class Topology:
 
     nodes: tuple[tuple[str, str], ...]  # (node, its zone)
     zones: tuple[str, ...]
+
+    def of_zone(self, name: str) -> "Topology":
+        """What of it runs on a machine of this zone; everything for "". Refused: there is no such zone."""
+        if not name:
+            return self
+        if name not in self.zones:
+            raise Refused(f"There is no zone '{name}': there {'are' if len(self.zones) > 1 else 'is'} {', '.join(self.zones) or 'none'}.")
+        return Topology(tuple((node, zone) for node, zone in self.nodes if zone == name), (name,))
 
 
 def database(command: list[str]) -> Program:

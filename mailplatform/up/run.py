@@ -105,12 +105,15 @@ class Run:
 
     def _start_rest(self, ports: Ports | None) -> None:
         assert self.supervisor
-        read = json.loads((self.options.data / "topology.json").read_text())
-        topology = programs.Topology(tuple((node, zone) for node, zone in read["nodes"]), tuple(read["zones"]))
+        topology = self._topology()
         say("Starting web server, engines, agents and watchers …")
         asked = {**os.environ, **self.environment}
         submission = any(asked.get(name) for name in ("SUBMISSION", "SUBMISSION_TLS", "SUBMISSION_RELAY"))
         self.supervisor.add(programs.platform(self.options, topology, ports, submission))
+
+    def _topology(self) -> programs.Topology:
+        read = json.loads((self.options.data / "topology.json").read_text())
+        return programs.Topology(tuple((node, zone) for node, zone in read["nodes"]), tuple(read["zones"])).of_zone(self.options.zone)
 
     def _await_web(self) -> None:
         host = "127.0.0.1" if self.options.host in ("0.0.0.0", "localhost") else self.options.host  # noqa: S104
@@ -120,7 +123,7 @@ class Run:
 
     def _await_engines(self) -> None:
         """An engine on every node, so that the first message leaves at once."""
-        nodes = len(json.loads((self.options.data / "topology.json").read_text())["nodes"])
+        nodes = len(self._topology().nodes)
         with psycopg.connect(self.environment["DATABASE_URL"], autocommit=True) as connection:
             count = "SELECT count(DISTINCT node_id) FROM delivery_engine"
             here = lambda: connection.execute(count).fetchone()[0] >= nodes  # type: ignore[index]  # noqa: E731

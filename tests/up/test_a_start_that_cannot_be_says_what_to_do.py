@@ -11,6 +11,7 @@ import pytest
 
 from mailplatform.up.options import ROOT, Refused, read
 from mailplatform.up.ports import Ports, claim_web_port, sandbox_ports, submission_places
+from mailplatform.up.programs import Topology, platform
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +34,16 @@ def test_a_taken_port_names_who_has_it_and_a_free_one(taken: int) -> None:
         claim_web_port("127.0.0.1", taken)
     free = int(str(refused.value).rsplit("--port ")[1].split(",")[0])
     claim_web_port("127.0.0.1", free)
+
+
+def test_a_machine_of_one_zone_runs_that_zones_nodes_alone() -> None:
+    whole = Topology((("north-1", "north"), ("south-1", "south"), ("south-2", "south")), ("north", "south"))
+    names = {program.name for program in platform(read(["--zone", "south"]), whole.of_zone("south"), None)}
+    assert {"agent-south-1", "cluster-south-1", "agent-south-2", "watcher-south", "web"} <= names
+    assert not [name for name in names if "north" in name]
+    assert whole.of_zone("") == whole
+    with pytest.raises(Refused, match=r"There is no zone 'sout': there are north, south\."):
+        whole.of_zone("sout")
 
 
 def test_an_address_of_another_machine_is_refused() -> None:
