@@ -154,7 +154,7 @@ def _limited(said: Said, provider: str, at: datetime) -> Standing | None:
             words = f"{_on_trial(figures, 'hour' if per_s == 3600 else 'day', figure, provider)}, evenly spread{again}."
             return Standing(Hold.PACE, words, words, until)
         case Limit.HOUR | Limit.DAY if figures.get(f"{limit}_by") in _BY:
-            words = f"{_on_trial(figures, str(limit), figure, provider)}: used up for now."
+            words = f"{_on_trial(figures, str(limit), figure, provider)}: used up for now." if figure else f"Paused to {provider} while it warms."
             return Standing(Hold(limit), words, words, until)
         case Limit.HOUR | Limit.DAY:
             about = f" until about {formats.about(until, at)}" if until else ""

@@ -14,6 +14,7 @@ from pools.windows import DAY_S, HOUR_S, length_s
 BURST = 1 / 40
 MADE_UP = 0.75
 HOUR_OF_DAY = 1 / 8
+AT_ONCE_S = 1e-6
 WARMING, PROBATION = "warming", "probation"
 
 
@@ -83,7 +84,7 @@ class Meter:
 
 @dataclass(slots=True)
 class Pace:
-    """The rhythm of one path, by its hour and by its day."""
+    """The rhythm of one path, by its hour and by its day. Where an hour may take the whole day's, nothing is spread."""
 
     hour: Meter
     day: Meter | None = None
@@ -93,6 +94,8 @@ class Pace:
     def of(cls, caps: Caps, by: str, since_s: float, former: "Pace | None" = None) -> "Pace":
         """Its caps as a rhythm that began then; a former rhythm goes on at the new speed."""
         hour_s, day_s = length_s(HOUR_S), length_s(DAY_S)
+        if caps.per_hour is not None and caps.per_hour == caps.per_day:
+            return cls(Meter(AT_ONCE_S, hour_s, since_s), by=by)
         per_hour = caps.per_hour if caps.per_hour is not None else max(1.0, (caps.per_day or 0) * HOUR_OF_DAY * (24 * hour_s / day_s))
         hour = Meter(_spacing(hour_s, per_hour), BURST * hour_s, former.hour.at_s if former else since_s)
         day = None

@@ -28,10 +28,12 @@ MEMBERS = """
     WITH leased AS (SELECT l.ip_id FROM delivery_iplease l JOIN pools_sendingip ip ON ip.id = l.ip_id WHERE ip.state = 'active')
     SELECT p.id AS pool_id, m.ip_id, CASE WHEN m.own THEN 0 ELSE %(borrowed)s END AS handicap_ms
       FROM pools_pool p JOIN pools_poolmember m ON m.pool_id = p.id JOIN leased l ON l.ip_id = m.ip_id
+     WHERE m.own OR p.borrowing_closed_at IS NULL
     UNION ALL
     SELECT p.id, m.ip_id, %(fallback)s
       FROM pools_pool p JOIN pools_poolmember m ON m.pool_id = p.fallback_id JOIN leased l ON l.ip_id = m.ip_id
-     WHERE NOT EXISTS (SELECT 1 FROM pools_poolmember own WHERE own.pool_id = p.id AND own.ip_id = m.ip_id)
+     WHERE p.borrowing_closed_at IS NULL
+       AND NOT EXISTS (SELECT 1 FROM pools_poolmember own WHERE own.pool_id = p.id AND own.ip_id = m.ip_id)
 """
 PURPOSES = "SELECT pool_id, bool_or(purpose = 0) AS first, bool_or(purpose <> 0) AS others FROM pools_stream GROUP BY pool_id"
 PROVIDERS = "SELECT id, key, mx_suffixes, domains, is_tail, facts, overrides FROM pools_provider WHERE NOT is_tail OR overrides <> '{}'"
