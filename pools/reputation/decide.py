@@ -170,7 +170,7 @@ def decide_ip(ip: IpStanding, paths: Sequence[PathSeen], external: External, pol
     if policy.mode is Mode.OFF:
         return None
     listed = external.listing == "critical"
-    away = sorted(path.provider for path in paths if path.large and path.of_its_own and path.standing.state is State.QUARANTINED)
+    away = sorted(path.provider for path in paths if path.large and path.of_its_own and _left_lately(path.standing, policy, now))
     if not ip.out:
         if not listed and len(away) < policy.large_providers:
             return None
@@ -180,3 +180,8 @@ def decide_ip(ip: IpStanding, paths: Sequence[PathSeen], external: External, pol
     if listed or (ip.until is not None and now < ip.until):
         return None
     return IpChange(Name.IP_BACK, IpStanding(False, now, None), "Nothing speaks against the whole IP any more: its paths come back by probation.")
+
+
+def _left_lately(standing: Standing, policy: Policy, now: datetime) -> bool:
+    since_s = (now - standing.since).total_seconds() if standing.since else 0.0
+    return standing.state is State.QUARANTINED and since_s <= policy.ip_within_s

@@ -38,6 +38,7 @@ class Policy:
     step_floor: float = 20.0
     large_providers: int = 2
     ip_stay_s: float = 3_600.0
+    ip_within_s: float = 21_600.0  # of each other they must have left
     forget_s: float = 7 * 86_400.0  # open for so long, and the next stay is as short as the first
     patience_s: float = 86_400.0  # at one step for so long, and FEW clean answers are enough
     refused_from: float = 0.05  # a share refused for our sake, beyond what other IPs hear: from here points are lost
@@ -52,11 +53,12 @@ class Policy:
 # Operators' bounds: (least, most). What is not here is not edited.
 BOUNDS: dict[str, tuple[float, float]] = {
     "leave_below": (5, 95), "return_at": (10, 100), "block_floor": (3, 1_000), "sample_floor": (10, 100_000), "fast_answers": (5, 1_000),
-    "short_half_life_s": (5, 86_400),
-       "middle_half_life_s": (5, 7 * 86_400), "long_half_life_s": (60, 30 * 86_400), "stay_s": (1, 30 * 86_400), "stay_most_s": (1, 90 * 86_400),
+    "short_half_life_s": (5, 86_400), "middle_half_life_s": (5, 7 * 86_400),
+    "long_half_life_s": (60, 30 * 86_400), "stay_s": (1, 30 * 86_400), "stay_most_s": (1, 90 * 86_400),
     "entries_per_day": (1, 24), "trickle_per_hour": (1, 100_000), "step_s": (1, 30 * 86_400), "step_floor": (1, 100_000), "large_providers": (2, 20),
-    "ip_stay_s": (1, 90 * 86_400), "forget_s": (60, 365 * 86_400), "patience_s": (1, 90 * 86_400), "refused_from": (0, 0.9), "refused_full": (0.01, 1),
-    "bounced_from": (0, 0.9), "bounced_full": (0.01, 1), "complained_from": (0, 0.9), "complained_full": (0.0001, 1), "probe_refused": (0.05, 0.9),
+    "ip_stay_s": (1, 90 * 86_400), "ip_within_s": (1, 30 * 86_400), "forget_s": (60, 365 * 86_400), "patience_s": (1, 90 * 86_400),
+    "refused_from": (0, 0.9), "refused_full": (0.01, 1), "bounced_from": (0, 0.9), "bounced_full": (0.01, 1), "complained_from": (0, 0.9),
+    "complained_full": (0.0001, 1), "probe_refused": (0.05, 0.9),
 }  # fmt: skip
 
 
