@@ -16,7 +16,7 @@ from typing import Any
 
 import psycopg
 
-from monitoring import clusters, drills, kill_drill, processes, reports
+from monitoring import break_drill, clusters, drills, kill_drill, processes, reports
 from monitoring.condemn import Condemned, condemn, sweep_journal
 from monitoring.judge import AGENT, Incarnation, Judge, Judgement, Opinion, Sighting
 from monitoring.link import Link
@@ -171,6 +171,7 @@ class NodeAgent:
             kill_drill.carry_out(connection, self.node, self._held)
         with connection.cursor() as cursor:
             drills.settle(cursor)
+            break_drill.settle(cursor)
 
     def _slots_wanted(self, connection: psycopg.Connection[Any]) -> int:
         row = connection.execute(_WANTED, [self.node]).fetchone()

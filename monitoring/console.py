@@ -15,7 +15,7 @@ from mailplatform.shell.navigation import Group, register
 from mailplatform.shell.pages import action, page
 from mailplatform.shell.permissions import Permission
 from mailplatform.shell.tables import keyset_page
-from monitoring import day_charts, drills, figures, own_message
+from monitoring import break_drill, day_charts, drills, figures, own_message, sandbox_order
 from monitoring.flow import make_flow
 from monitoring.models import Drill, Verdict, WatcherBeat
 from monitoring.readiness import readiness
@@ -88,7 +88,14 @@ def _try() -> dict[str, Any]:
     last = drills.last_of()
     send, kill = last[Drill.Kind.SEND_MESSAGE], last[Drill.Kind.KILL_ENGINE]
     running = any(drill is not None and drill.state == Drill.State.RUNNING for drill in last.values())
+    broken = Drill.objects.filter(kind=Drill.Kind.BREAK_IP).order_by("-started_at").first() if sandbox_order.may_order() else None
+    break_figures = break_drill.figures_of(broken)
     return {
+        "break_allowed": sandbox_order.may_order(),
+        "broken": broken,
+        "break_figures": break_figures,
+        "break_told": break_drill.told(break_figures, now()),
+        "break_heals_s": break_drill.HEALS_AFTER_S,
         "drills_allowed": drills.allowed(),
         "send": send,
         "send_figures": drills.figures_of(send),
@@ -125,6 +132,27 @@ def try_kill(request: HttpRequest) -> HttpResponse:
         record_request(request, "drill started", started, f"Had the engine {started.scope} killed, as a drill.", engine=started.scope)
         return _tried(request, "")
     return _tried(request, started.says)
+
+
+@action(Permission.STEER)
+def try_break(request: HttpRequest) -> HttpResponse:
+    """Have the simulated Gmail refuse one busy IP, for a while."""
+    started = break_drill.start(str(request.user))
+    if isinstance(started, Drill):
+        sentence = f"Had the simulated Gmail refuse {started.evidence['ip']} for {break_drill.HEALS_AFTER_S} s, as a drill."
+        record_request(request, "drill started", started, sentence, ip=started.evidence["ip"])
+        return _tried(request, "")
+    return _tried(request, started.says)
+
+
+@action(Permission.STEER)
+def try_heal(request: HttpRequest) -> HttpResponse:
+    """End the drill's fault at once; the platform still returns by evidence."""
+    broken = Drill.objects.filter(kind=Drill.Kind.BREAK_IP, state=Drill.State.RUNNING).first()
+    refused = break_drill.heal(broken) if broken else "Nothing is broken now."
+    if broken and not refused:
+        record_request(request, "drill healed", broken, f"Had the simulated Gmail take mail from {broken.evidence['ip']} again.")
+    return _tried(request, refused)
 
 
 def _tried(request: HttpRequest, refused: str) -> HttpResponse:

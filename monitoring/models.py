@@ -67,6 +67,7 @@ class Drill(models.Model):
     class Kind(models.TextChoices):
         SEND_MESSAGE = "send_message", "send yourself a message"
         KILL_ENGINE = "kill_engine", "kill an engine"
+        BREAK_IP = "break_ip", "break an IP at Gmail"
 
     class State(models.TextChoices):
         RUNNING = "running"

@@ -4,6 +4,7 @@
 what there is. Changes for "*" also hold for providers that are first seen later.
 """
 
+import asyncio
 import ipaddress
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from .world import World
 
 _BREAKS = ("block", "defer", "refuse", "silent", "reset")
+_LONGEST_BREAK_S = 86_400
 _OUTAGES = ("refused", "busy", "silent", "reset")
 _NO_LIMITS = {
     "connections_per_ip": 0,
@@ -35,6 +37,7 @@ class Control:
     def __init__(self, world: "World") -> None:
         self.world = world
         self._broken_everywhere: dict[str, str] = {}
+        self._turns: dict[tuple[str, str], int] = {}
         self._habits_everywhere: dict[str, object] = {}
 
     def do(self, order: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,18 +72,29 @@ class Control:
         return [self.world.provider_named(name)]
 
     # -- sending IPs ------------------------------------------------------------------------------------------------
-    def _action_break(self, ip: str, provider: str = "*", mode: str = "block") -> None:
-        """An IP is no longer liked: block, defer (by reputation), refuse (421), silent or reset (at connect)."""
+    def _action_break(self, ip: str, provider: str = "*", mode: str = "block", for_s: float = 0) -> None:
+        """An IP is no longer liked: block, defer (by reputation), refuse (421), silent or reset (at connect). With `for_s` it heals by itself after so long."""
         _one_of(mode, _BREAKS)
+        if not 0 <= for_s <= _LONGEST_BREAK_S:
+            raise ValueError(f"'for_s' is a number from 0 to {_LONGEST_BREAK_S}, not {for_s!r}.")
         for one in self._providers(provider):
             one.broken[ip] = mode
             if mode in ("refuse", "silent", "reset", "block"):
                 self._cut(one, ip)
         if provider == "*":
             self._broken_everywhere[ip] = mode
+        turn = self._turns[ip, provider] = self._turns.get((ip, provider), 0) + 1
+        if for_s:
+            self.world.spawn(self._heal_later(ip, provider, for_s, turn))
+
+    async def _heal_later(self, ip: str, provider: str, for_s: float, turn: int) -> None:
+        await asyncio.sleep(for_s)
+        if self._turns.get((ip, provider)) == turn:  # nobody broke or healed it since
+            self._action_heal(ip, provider)
 
     def _action_heal(self, ip: str, provider: str = "*") -> None:
         """The IP is liked again, as a new one."""
+        self._turns[ip, provider] = self._turns.get((ip, provider), 0) + 1
         for one in self._providers(provider):
             one.broken.pop(ip, None)
             one.reputations.pop(ip, None)
@@ -126,6 +140,13 @@ class Control:
     def _action_no_limits(self, provider: str = "*") -> dict[str, Any]:
         """Lift every limit and stop caring for bursts, for benchmarks."""
         return self._action_habits(provider, **_NO_LIMITS)
+
+    def _action_watch_windows(self, seconds: list[float], provider: str = "*") -> None:
+        """Count what each source IP brings in any window of these lengths, from now on; the busiest ones stand in /api/state."""
+        if not seconds or not all(isinstance(one, (int, float)) and not isinstance(one, bool) and one > 0 for one in seconds):
+            raise ValueError(f"'seconds' is a list of positive numbers, not {seconds!r}.")
+        for one in self._providers(provider):
+            one.busiest.watch(seconds)
 
     def _action_latency(self, ms: float, provider: str = "*") -> dict[str, Any]:
         """Every answer comes so much later."""

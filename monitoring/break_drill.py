@@ -1,0 +1,190 @@
+"""Break an IP at Gmail: the drill that shows how a path leaves and returns by itself.
+
+Owns: Drill rows of this kind. Promises: one at a time; what is broken heals by itself after HEALS_AFTER_S, in the sandbox's own process, whatever becomes of
+this one; every figure is read from rows that the platform wrote (actions, evidence of blocks, path minutes). Never: in live mode.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+
+from mailplatform.shell.clock import now
+from mailplatform.shell.formats import about, duration, number, plural
+from monitoring import sandbox_order
+from monitoring.drills import Cursor, Refusal
+from monitoring.models import Drill
+
+PROVIDER_KEY, SANDBOX_NAME = "google", "gmail"  # how the catalogue and the sandbox call it
+HEALS_AFTER_S = 180
+GIVES_UP_S = 3600
+# The busiest open path of an IP that has siblings; one that does not warm, if there is one.
+_CANDIDATE = """
+SELECT i.id, host(i.address), pr.id, pr.name, p.id
+  FROM pools_pathminute m JOIN pools_sendingip i ON i.id = m.ip_id JOIN pools_provider pr ON pr.id = m.provider_id
+  JOIN pools_path p ON p.ip_id = m.ip_id AND p.provider_id = m.provider_id
+ WHERE m.minute >= platform_now() - interval '3 min' AND pr.key = %s AND i.state = 'active' AND p.state = 'open'
+   AND EXISTS (SELECT FROM pools_poolmember a JOIN pools_poolmember b ON b.pool_id = a.pool_id AND b.ip_id <> a.ip_id
+                 JOIN pools_sendingip o ON o.id = b.ip_id AND o.state = 'active' WHERE a.ip_id = i.id)
+ GROUP BY 1, 2, 3, 4, 5 ORDER BY p.warm_per_day IS NOT NULL, sum(m.attempted) DESC LIMIT 1
+"""
+_START = """
+INSERT INTO monitoring_drill (kind, scope, state, started_by, started_at, figures, evidence)
+SELECT 'break_ip', %s, 'running', %s, platform_now(), '{}', %s::jsonb
+ WHERE NOT EXISTS (SELECT FROM monitoring_drill WHERE kind = 'break_ip' AND state = 'running')
+RETURNING id
+"""
+_FIGURES = """
+WITH d AS (SELECT started_at, date_trunc('minute', started_at) AS minute, (evidence->>'heals_at')::timestamptz AS heals_at,
+                  (evidence->>'ip_id')::bigint AS ip, (evidence->>'provider_id')::bigint AS provider FROM monitoring_drill WHERE id = %s),
+acted AS (SELECT a.name, a.at, a.state FROM pools_action a, d
+           WHERE a.ip_id = d.ip AND (a.provider_id = d.provider OR a.provider_id IS NULL) AND a.at >= d.started_at),
+blocks AS (SELECT coalesce(sum(b.blocked + b.deferred), 0) AS refusals FROM pools_blockevidence b, d
+            WHERE b.minute >= d.minute AND b.ip_id = d.ip AND b.provider_id = d.provider),
+went AS (SELECT coalesce(sum(m.delivered) FILTER (WHERE m.ip_id <> d.ip), 0) AS elsewhere,
+                count(DISTINCT m.ip_id) FILTER (WHERE m.ip_id <> d.ip AND m.delivered > 0) AS others,
+                coalesce(sum(m.bounced_infrastructure) FILTER (WHERE m.ip_id = d.ip), 0) AS bounced
+           FROM pools_pathminute m, d WHERE m.minute >= d.minute AND m.provider_id = d.provider)
+SELECT d.started_at, d.heals_at, p.state, p.share, s.until,
+       (SELECT min(at) FROM acted WHERE name IN ('leave', 'ip_out') AND state <> 'proposed'),
+       (SELECT count(*) FROM acted WHERE state = 'proposed'), (SELECT max(at) FROM acted WHERE name = 'return'),
+       blocks.refusals, went.elsewhere, went.others, went.bounced
+  FROM d CROSS JOIN blocks CROSS JOIN went
+  LEFT JOIN pools_path p ON p.ip_id = d.ip AND p.provider_id = d.provider LEFT JOIN pools_pathstanding s ON s.path_id = p.id
+"""
+_END = "UPDATE monitoring_drill SET state = %s, ended_at = platform_now(), figures = %s::jsonb WHERE id = %s AND state = 'running'"
+_HEALED = "UPDATE monitoring_drill SET evidence = evidence || jsonb_build_object('heals_at', platform_now()) WHERE id = %s AND state = 'running'"
+
+
+@dataclass(frozen=True, slots=True)
+class BreakFigures:
+    """What the platform did so far. `left_s` and `back_s` count from the start."""
+
+    broken: bool
+    heals_at: datetime | None
+    state: str
+    share: int
+    next_at: datetime | None
+    left_s: float | None
+    proposed: bool
+    back_s: float | None
+    refusals: int
+    elsewhere: int
+    others: int
+    bounced: int
+
+
+def start(who: str) -> Drill | Refusal:
+    """Break the busiest path to Gmail."""
+    if not sandbox_order.may_order():
+        return Refusal("Only the sandbox can be broken.")
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('break_ip'))")
+        cursor.execute(_CANDIDATE, [PROVIDER_KEY])
+        row = cursor.fetchone()
+        if row is None:
+            return Refusal("No IP with siblings has sent to Gmail in the last three minutes.")
+        evidence = dict(zip(("ip_id", "ip", "provider_id", "provider", "path_id"), row, strict=True))
+        evidence["heals_at"] = (now() + timedelta(seconds=HEALS_AFTER_S)).isoformat()
+        cursor.execute(_START, [f"{row[1]} at {row[3]}"[:200], who[:200], json.dumps(evidence)])
+        made = cursor.fetchone()
+        if made is None:
+            return Refusal("One is broken already; it comes back by itself.")
+    why = sandbox_order.order("break", ip=row[1], provider=SANDBOX_NAME, mode="block", for_s=HEALS_AFTER_S)
+    drill = Drill.objects.get(pk=made[0])
+    if why:
+        _end(drill.pk, Drill.State.FAILED, {"why": why})
+        return Refusal(why)
+    return drill
+
+
+def heal(drill: Drill) -> str:
+    """At once. Empty: done."""
+    why = sandbox_order.order("heal", ip=drill.evidence["ip"], provider=SANDBOX_NAME)
+    if not why:
+        with connection.cursor() as cursor:
+            cursor.execute(_HEALED, [drill.pk])
+    return why
+
+
+def figures_of(drill: Drill | None) -> BreakFigures | None:
+    """Of this moment; of a drill that is over, as it ended."""
+    if drill is None or "why" in drill.figures:
+        return None
+    if drill.state == Drill.State.RUNNING:
+        with connection.cursor() as cursor:
+            return _figures(cursor, drill.pk, now())
+    kept = drill.figures
+    return BreakFigures(
+        False, None, str(kept.get("state", "open")), 100, None, kept.get("left_s"), False, kept.get("back_s"), kept.get("refusals", 0),
+        kept.get("elsewhere", 0), kept.get("others", 0), kept.get("bounced", 0),
+    )  # fmt: skip
+
+
+def settle(cursor: Cursor) -> None:
+    """End the one that is over; called by the agents."""
+    cursor.execute("SELECT id, started_at FROM monitoring_drill WHERE kind = 'break_ip' AND state = 'running' LIMIT 1")
+    row = cursor.fetchone()
+    if row is None:
+        return
+    drill_id, started_at = row
+    at = now()
+    figures = _figures(cursor, drill_id, at)
+    state = over(figures, (at - started_at).total_seconds())
+    if state:
+        kept = {name: getattr(figures, name) for name in ("state", "left_s", "back_s", "refusals", "elsewhere", "others", "bounced")}
+        cursor.execute(_END, [state, json.dumps(kept), drill_id])
+
+
+def over(figures: BreakFigures, age_s: float) -> str:
+    """The state in which it ends; empty: it goes on."""
+    if figures.left_s is not None and figures.state == "open":
+        return Drill.State.DONE
+    if age_s > GIVES_UP_S or (figures.left_s is None and not figures.broken and age_s > HEALS_AFTER_S / 2):
+        return Drill.State.DONE if figures.left_s is not None else Drill.State.FAILED
+    return ""
+
+
+def told(figures: BreakFigures | None, at: datetime) -> str:
+    """What the platform did, in a sentence or two."""
+    if figures is None:
+        return ""
+    said = []
+    if figures.left_s is not None:
+        said.append(f"The platform left the path after {duration(figures.left_s)} and {plural(figures.refusals, 'refusal')}.")
+        said.append(f"{number(figures.elsewhere)} more went to Gmail over {plural(figures.others, 'other IP')}.")
+    elif figures.broken:
+        said.append(f"Gmail refuses it; {plural(figures.refusals, 'refusal')} so far, the path is still in use.")
+    elif figures.proposed:
+        said.append("The platform proposed to leave; nobody confirmed it.")
+    else:
+        said.append("It healed before the platform had seen enough to act.")
+    if figures.broken and figures.heals_at:
+        said.append(f"It heals by itself in {duration((figures.heals_at - at).total_seconds())}.")
+    elif figures.state == "quarantined":
+        said.append(f"It is healed; the first probe goes {f'at {about(figures.next_at, at)}' if figures.next_at and figures.next_at > at else 'now'}.")
+    elif figures.state == "probation":
+        said.append(f"It is on probation with {figures.share}\u00a0% of its rates.")
+    elif figures.left_s is not None:
+        said.append(f"It was back {duration(figures.back_s)} after the start." if figures.back_s is not None else "It is open again.")
+    return " ".join(said)
+
+
+def _figures(cursor: Cursor, drill_id: int, at: datetime) -> BreakFigures:
+    cursor.execute(_FIGURES, [drill_id])
+    started, heals_at, state, share, until, left, proposed, back, refusals, elsewhere, others, bounced = cursor.fetchone()
+    return BreakFigures(
+        bool(heals_at and heals_at > at), heals_at, state or "open", share if share is not None else 100, until, _s(started, left), bool(proposed),
+        _s(started, back if left and back and back > left else None), int(refusals), int(elsewhere), int(others), int(bounced),
+    )  # fmt: skip
+
+
+def _s(since: datetime, until: datetime | None) -> float | None:
+    return None if until is None else max(0.0, (until - since).total_seconds())
+
+
+def _end(drill_id: int, state: str, figures: dict[str, Any]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_END, [state, json.dumps(figures), drill_id])
