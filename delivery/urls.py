@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from delivery.api import docs, domains, messages, nowhere, send, suppression_imports, suppressions, webhooks
+from delivery.api import docs, domains, messages, nowhere, send, standing, suppression_imports, suppressions, webhooks
 
 app_name = "delivery"
 urlpatterns = [
@@ -19,6 +19,7 @@ urlpatterns = [
     path("api/v1/domains/<str:name>", domains.OneDomain.as_view(), name="api-domain"),
     path("api/v1/domains/<str:name>/check", domains.Check.as_view(), name="api-domain-check"),
     path("api/v1/domains/<str:name>/rotate", domains.Rotate.as_view(), name="api-domain-rotate"),
+    path("api/v1/standing", standing.Standing.as_view(), name="api-standing"),
     path("api/v1/webhooks", webhooks.Webhooks.as_view(), name="webhooks"),
     path("api/v1/webhooks/<int:endpoint_id>", webhooks.Webhook.as_view(), name="webhook"),
     path("api/v1/webhooks/<int:endpoint_id>/rotate", webhooks.Rotate.as_view(), name="webhook-rotate"),

@@ -10,6 +10,7 @@ from mailplatform.shell.pages import action, page
 from mailplatform.shell.permissions import Permission
 from mailplatform.shell.switch import Switch
 from mailplatform.shell.tables import named_page
+from mailplatform.tenants.blocks import blocks
 from mailplatform.tenants.figures import domains_of, keys_of, with_counts
 from mailplatform.tenants.models import Tenant, User
 
@@ -51,6 +52,7 @@ def tenant(request: HttpRequest, name: str) -> HttpResponse:
     context = {
         "tenant": found, "means": PAUSED_MEANS[Tenant.State(found.state)], "streams": found.streams.select_related("pool"), "domains": domains_of(found),
         "keys": keys_of(found), "people": found.users.all(), "others": [state for state in Tenant.State if state != found.state],
+        "blocks": blocks(request, found),
     }  # fmt: skip
     return render(request, "tenants/tenant.html", context)
 

@@ -133,7 +133,7 @@ def _tell(tenant: Tenant, decision: Decision, evidence: dict[str, Any]) -> None:
         clear_notice(NOTICE, scope)
         return
     sentence = f"{tenant} {DONE[Level(decision.level)]}. {decision.sentence}"
-    raise_notice(NOTICE, scope, _SEVERITY[Level(decision.level)], sentence, {**evidence, "tenant_id": tenant.pk}, link=f"/neighbours/{tenant.name}/")
+    raise_notice(NOTICE, scope, _SEVERITY[Level(decision.level)], sentence, {**evidence, "tenant_id": tenant.pk}, link=f"/tenants/{tenant.name}/standing/")
 
 
 def propose(tenant: Tenant, decision: Decision, at: datetime) -> bool:
@@ -151,5 +151,5 @@ def propose(tenant: Tenant, decision: Decision, at: datetime) -> bool:
         new |= made
     if new:
         said = f"It is proposed that {tenant} {DONE[Level(decision.level)].replace('is ', 'be ', 1).replace('has ', 'have ', 1)}. {decision.sentence}"
-        raise_notice(PROPOSAL, f"tenant {tenant.pk}", Severity.WARNING, said, {"tenant_id": tenant.pk}, link=f"/neighbours/{tenant.name}/")
+        raise_notice(PROPOSAL, f"tenant {tenant.pk}", Severity.WARNING, said, {"tenant_id": tenant.pk}, link=f"/tenants/{tenant.name}/standing/")
     return new
