@@ -5,7 +5,6 @@ of: the small providers of the long tail, from their first message on. Promises:
 is lifted (NULL, and `warmed`) by a finished or cancelled warm-up alone. Never: decides.
 """
 
-import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -50,8 +49,8 @@ def caps_now(warmup: Warmup, policy: WarmingPolicy | None) -> tuple[int, int]:
     if policy is None or not is_short(policy):
         return warmup.cap_per_hour, warmup.cap_per_day
     used = used_of([warmup.path_id]).get(warmup.path_id, Used())
-    an_hour = math.ceil(warmup.cap_per_day * HOUR_S / policy.day_s)
-    return used.hour + max(an_hour, warmup.cap_per_day), used.day + warmup.cap_per_day
+    day = used.day + warmup.cap_per_day
+    return day, day  # where an hour may take the whole day's, engines spread nothing
 
 
 def is_short(policy: WarmingPolicy) -> bool:

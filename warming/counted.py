@@ -18,9 +18,8 @@ from warming.decided import COUNTERS
 from warming.warmups import Warmup
 
 OPEN_MIN = 4
-# Blocks: what the path was refused for (blocked for its reputation, volume or content), tried again elsewhere or lost by our fault.
 _MINUTES = """
-    SELECT ip_id, provider_id, minute, attempted, delivered, deferred, rerouted + bounced_infrastructure, bounced_recipient, complaints
+    SELECT ip_id, provider_id, minute, attempted, delivered, deferred, blocked, bounced_recipient, complaints
       FROM pools_pathminute WHERE minute >= %s AND ip_id = ANY (%s)
 """
 _ADD_DAY = """

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from mailplatform.shell.notices import clear_notice, raise_notice
-from warming.caps import TAIL, Used, day_s, is_short, used_of, write_caps
+from warming.caps import TAIL, day_s, is_short, write_caps
 from warming.counted import OPEN_MIN, Minutes, count, day_number, news, read_minutes
 from warming.decided import Change, Kind, State, settle
 from warming.judge import judge
@@ -51,9 +51,8 @@ class _Rounds:
         minutes = read_minutes({one.ip_id for one in running}, since)
         tails = _tails(running, minutes)
         active = [self._count(one, minutes, tails, at, rules) for one in running]
-        used = used_of([one.path_id for one in active if one.state != State.WAITING])
         for one in active:
-            self._judge(one, used.get(one.path_id, Used()), at, rules)
+            self._judge(one, at, rules)
         WarmingPolicy.objects.filter(pk=rules.pk).update(counted_to=at)
 
     def _is_time(self, rules: WarmingPolicy, at: datetime) -> bool:
@@ -81,14 +80,14 @@ class _Rounds:
         _alive(one, at)
         return count(one.pk, told, at, day_s(rules))
 
-    def _judge(self, one: Warmup, used: Used, at: datetime, rules: WarmingPolicy) -> None:
-        change = judge(one, used.day, at, day_s(rules)) if one.running else None
+    def _judge(self, one: Warmup, at: datetime, rules: WarmingPolicy) -> None:
+        change = judge(one, at, day_s(rules)) if one.running else None
         if change is not None and not _said_already(one, change, at, day_s(rules)):
             after = settle(one, change, at, rules)
             if after is not None:
                 _tell(after, change, at)
                 return
-        if is_short(rules) and one.state == State.WARMING:
+        if one.state != State.PAUSED and (is_short(rules) or one.day_caps_of):
             _new_short_day(one, at, rules)
 
 
@@ -125,8 +124,10 @@ def _alive(one: Warmup, at: datetime) -> None:
 
 
 def _new_short_day(one: Warmup, at: datetime, rules: WarmingPolicy) -> None:
-    """In the sandbox a short day gives its cap anew, once, whoever writes it first."""
-    number = day_number(one, at, day_s(rules))
+    """In the sandbox a short day gives its cap anew, once, whoever writes it first; when days are days again the caps are the stage's own."""
+    number = day_number(one, at, day_s(rules)) if is_short(rules) else 0
+    if one.day_caps_of == number:
+        return
     with transaction.atomic():
-        if Warmup.objects.filter(pk=one.pk, state=State.WARMING, decisions=one.decisions, day_caps_of__lt=number).update(day_caps_of=number):
+        if Warmup.objects.filter(pk=one.pk, state=one.state, decisions=one.decisions, day_caps_of=one.day_caps_of).update(day_caps_of=number):
             write_caps(one, rules)

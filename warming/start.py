@@ -24,7 +24,8 @@ from warming.models import WarmupPlan
 from warming.warmups import IpPast, WarmingPolicy, Warmup, WarmupDecision
 
 HISTORY_DAYS = 30
-_DELIVERED = "SELECT coalesce(sum(delivered), 0), max(minute) FROM pools_pathminute WHERE minute >= %s AND ip_id = %s"
+_DAYS = "SELECT coalesce(sum(delivered), 0) FROM pools_pathday WHERE ip_id = %s AND day >= %s::timestamptz::date"
+_MINUTES = "SELECT coalesce(sum(delivered), 0), max(minute) FROM pools_pathminute WHERE minute >= %s AND ip_id = %s"
 
 
 def policy() -> WarmingPolicy | None:
@@ -145,7 +146,10 @@ def _delivered_lately(ip: SendingIP, at: datetime) -> tuple[int, datetime | None
     """In the last 30 days; an IP without paths has no past, and nobody reads a month of minutes for it."""
     if not Path.objects.filter(ip=ip).exists():
         return 0, None
+    since = at - timedelta(days=HISTORY_DAYS)
     with connection.cursor() as cursor:
-        cursor.execute(_DELIVERED, [at - timedelta(days=HISTORY_DAYS), ip.pk])
-        delivered, last = cursor.fetchone()
-    return int(delivered), last
+        cursor.execute(_DAYS, [ip.pk, since])
+        by_day = int(cursor.fetchone()[0])
+        cursor.execute(_MINUTES, [since, ip.pk])
+        by_minute, last = cursor.fetchone()
+    return max(by_day, int(by_minute)), last  # minutes are forgotten sooner than days

@@ -1,7 +1,7 @@
 """Charts: one helper for uPlot (drawn in the browser), and small drawings in SVG that need no script.
 
 Data travels in a data attribute, colours are read by `static/console/chart.js` as computed colours of the theme, and every chart says in
-words what one sees in it (`label`). A missing value is None: a gap in the line, never 0.
+words what one sees in it (`label`). A missing value is None: a gap in the line, never 0; on a logarithmic axis nothing is 0.
 """
 
 import json
@@ -37,6 +37,7 @@ class Chart:
     note: str = ""
     stacked: bool = False
     percent: bool = False
+    logarithmic: bool = False
     height: int = 192
     events: Sequence[tuple[datetime, str]] = field(default_factory=tuple)
 
@@ -49,6 +50,7 @@ class Chart:
                 "series": [{"name": s.name, "values": list(s.values), "look": s.look, "dash": s.dash, "filled": s.filled} for s in self.series],
                 "stacked": self.stacked,
                 "percent": self.percent,
+                "logarithmic": self.logarithmic,
                 "unit": self.unit,
                 "height": self.height,
                 "events": [[at.timestamp(), letter] for at, letter in self.events],

@@ -79,6 +79,7 @@ def environment(
         "DATA_DIR": str(installation.data),
         "DATABASE_URL": database_url,
         "MAIL_MODE": options.mode,
+        "DEMO_TRAFFIC": "yes" if options.demo_traffic else "no",
         **installation.secrets(),
     }
     proposed = {"PUBLIC_URL": options.public_url, "ALLOWED_HOSTS": ",".join(allowed_hosts(options)), **(places or {})}

@@ -21,7 +21,7 @@ def main() -> None:
     django.setup()
     from django.conf import settings
 
-    from mailplatform.up import history, schedules, seed
+    from mailplatform.up import history, schedules, seed, warming_demo
     from warming.start import first_policy
 
     data = Path(settings.DATA_DIR)
@@ -33,6 +33,8 @@ def main() -> None:
         first_policy()  # the first address of a new installation warms
     seed.everything(data)
     first_policy()  # those of the demo world are warm
+    if os.environ.get("DEMO_TRAFFIC") == "yes":
+        warming_demo.make_warming_demo(data)
     schedules.register()
     history.make_history()
     (data / "topology.json").write_text(json.dumps(topology()))

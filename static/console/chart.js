@@ -27,6 +27,7 @@
     if (data.percent) return (100 * value).toFixed(1) + "\u00a0%";
     return value.toLocaleString("en-GB", { maximumFractionDigits: value < 10 ? 2 : value < 100 ? 1 : 0 }) + (data.unit ? "\u00a0" + data.unit : "");
   }
+  function powerOfTen(value) { return value > 0 && Math.abs(Math.log10(value) - Math.round(Math.log10(value))) < 1e-9; }
   function stack(rows) { // every row becomes the sum of itself and those before it
     var sums = [];
     return rows.map(function (row) {
@@ -62,12 +63,12 @@
     var options = {
       width: inside(host), height: data.height, tzDate: function (s) { return uPlot.tzDate(new Date(s * 1000), "Etc/UTC"); },
       cursor: { y: false, points: { size: 6 } }, legend: { live: true }, padding: [8, 20, 0, 0],
-      scales: { y: { range: function (u, low, high) { return [Math.min(0, low || 0), high > 0 ? high * 1.08 : 1]; } } },
+      scales: { y: data.logarithmic ? { distr: 3, log: 10 } : { range: function (u, low, high) { return [Math.min(0, low || 0), high > 0 ? high * 1.08 : 1]; } } },
       axes: [
         { stroke: ink, font: font, grid: { show: false }, ticks: { stroke: line, size: 4, width: 1 }, gap: 4, size: 42, space: 72,
           values: [[86400, "{D} {MMM}", null, null, null, null, null, null, 1], [3600, "{HH}:{mm}", "\n{D} {MMM}", null, null, null, null, null, 1], [60, "{HH}:{mm}", null, null, null, null, null, null, 1], [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1]] },
         { stroke: ink, font: font, grid: { stroke: line, width: 1 }, ticks: { show: false }, gap: 6, size: 52, space: 40,
-          values: function (u, splits) { return splits.map(function (v) { return words(v, data); }); } }
+          values: function (u, splits) { return splits.map(function (v) { return data.logarithmic && !powerOfTen(v) ? "" : words(v, data); }); } }
       ],
       series: [{ label: "UTC", value: function (u, v) { return v === null || v === undefined ? "–" : new Date(v * 1000).toISOString().slice(5, 16).replace("T", " "); } }].concat(series),
       hooks: { draw: [function (u) { mark(u, data.events, ink); }] }

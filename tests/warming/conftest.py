@@ -14,7 +14,7 @@ from warming.plans import load_plans
 from warming.start import first_policy, policy
 from warming.warmups import WarmingPolicy, Warmup
 
-COUNTERS = ("attempted", "delivered", "deferred", "rerouted", "bounced_recipient", "complaints")
+COUNTERS = ("attempted", "delivered", "deferred", "blocked", "bounced_recipient", "complaints")
 
 
 @dataclass
