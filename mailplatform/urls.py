@@ -14,6 +14,7 @@ urlpatterns = [
     path("", include("mailplatform.tenants.console")),
     path("", include("pools.pages.console")),
     path("", include("pools.listings.console")),
+    path("", include("pools.neighbours.console")),
     path("", include("pools.console")),
     path("", include("warming.console")),
     path("", include("delivery.console")),
