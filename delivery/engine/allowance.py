@@ -134,7 +134,7 @@ class Allowance:
         return {
             window_s: asked[window_s]
             for window_s, held in self.windows.items()
-            if now_s >= held.ask_at_s and (held.amount <= asked[window_s] // 2 or held.bucket is None or now_s >= held.bucket.ends_s - bucket_s(window_s) / 3)
+            if now_s >= held.ask_at_s and (held.amount <= asked[window_s] // 2 or held.bucket is None or now_s >= held.bucket.ends_s - bucket_s(window_s) / 2)
         }
 
     def take(self, window_s: int, credit: Credit, asked_s: float) -> Rest | None:

@@ -1,9 +1,9 @@
 """Pace: how a path that is on trial, warming or on probation, spreads what it may send. Pure; time comes in.
 
 A path on trial is worth something only when it gets mail, and hurts when it gets it in a burst. So its cap becomes a rhythm: one message each cap-th
-part of the hour, BURST of the hour at once at most. What the day has left unused is made up for, MADE_UP of it at most and never faster than the
-hour's rhythm; where only a day has a cap, an hour takes HOUR_OF_DAY of it. A path that is behind its rhythm goes first, one that is not takes nothing
-(choose, bids): the hard caps are the allowance's.
+part of the hour. What the hour or the day has left unused is made up for, MADE_UP_HOUR of the hour and MADE_UP of the day at most, by going FASTER than
+the hour's rhythm, not at once: BURST of the hour at once at most. Where only a day has a cap, an hour takes HOUR_OF_DAY of it. A path that is behind
+its rhythm goes first, one that is not takes nothing (choose, bids): the hard caps are the allowance's.
 """
 
 from dataclasses import dataclass, replace
@@ -12,6 +12,8 @@ from pools.providers.profile import Profile
 from pools.windows import DAY_S, HOUR_S, length_s
 
 BURST = 1 / 40
+FASTER = 1.5
+MADE_UP_HOUR = 0.5
 MADE_UP = 0.75
 HOUR_OF_DAY = 1 / 8
 AT_ONCE_S = 1e-6
@@ -86,6 +88,7 @@ class Meter:
 class Pace:
     """The rhythm of one path, by its hour and by its day. Where an hour may take the whole day's, nothing is spread."""
 
+    speed: Meter
     hour: Meter
     day: Meter | None = None
     by: str = WARMING
@@ -95,38 +98,40 @@ class Pace:
         """Its caps as a rhythm that began then; a former rhythm goes on at the new speed."""
         hour_s, day_s = length_s(HOUR_S), length_s(DAY_S)
         if caps.per_hour is not None and caps.per_hour == caps.per_day:
-            return cls(Meter(AT_ONCE_S, hour_s, since_s), by=by)
+            return cls(Meter(AT_ONCE_S, hour_s, since_s), Meter(AT_ONCE_S, hour_s, since_s), by=by)
         per_hour = caps.per_hour if caps.per_hour is not None else max(1.0, (caps.per_day or 0) * HOUR_OF_DAY * (24 * hour_s / day_s))
-        hour = Meter(_spacing(hour_s, per_hour), BURST * hour_s, former.hour.at_s if former else since_s)
+        speed = Meter(_spacing(hour_s, FASTER * per_hour), BURST * hour_s, former.speed.at_s if former else since_s)
+        hour = Meter(_spacing(hour_s, per_hour), MADE_UP_HOUR * hour_s, former.hour.at_s if former else since_s)
         day = None
         if caps.per_day is not None:
             day = Meter(_spacing(day_s, caps.per_day), MADE_UP * day_s, former.day.at_s if former and former.day else since_s)
-        return cls(hour, day, by)
+        return cls(speed, hour, day, by)
 
     def due(self, now_s: float) -> int:
-        """How many it is behind, the next one included."""
-        return min(self.hour.due(now_s), self.day.due(now_s)) if self.day else self.hour.due(now_s)
+        """How many may go now."""
+        due = min(self.speed.due(now_s), self.hour.due(now_s))
+        return min(due, self.day.due(now_s)) if self.day else due
 
     def at_s(self, now_s: float) -> float:
         """When the next one goes."""
-        return max(now_s, self.hour.at_s, self.day.at_s if self.day else now_s)
+        return max(now_s, self.speed.at_s, self.hour.at_s, self.day.at_s if self.day else now_s)
 
     def goes(self, now_s: float) -> None:
+        self.speed.goes(now_s)
         self.hour.goes(now_s)
         if self.day:
             self.day.goes(now_s)
 
     def returned(self) -> None:
         """That one did not go."""
-        self.hour.at_s -= self.hour.spacing_s
-        if self.day:
-            self.day.at_s -= self.day.spacing_s
+        for meter in (self.speed, self.hour, self.day):
+            if meter:
+                meter.at_s -= meter.spacing_s
 
-    def day_was(self, used: int, now_s: float) -> None:
-        """A former owner's day: what it left unused is made up for."""
-        if self.day:
-            left_s = max(0.0, self.day.behind_s - used * self.day.spacing_s)
-            self.day.at_s = min(self.day.at_s, now_s - left_s)
+    def was(self, window_s: int, used: int, now_s: float) -> None:
+        """So much of the window had a former owner used: what it left is made up for."""
+        if meter := self.hour if window_s == HOUR_S else self.day:
+            meter.at_s = min(meter.at_s, now_s - max(0.0, meter.behind_s - used * meter.spacing_s))
 
 
 def _spacing(length: float, cap: float) -> float:

@@ -255,8 +255,8 @@ class Path:
             self.rests += [(window_s, credit.bucket_start, int(credit))] if credit else []
             return
         held = self.allowance.windows.get(window_s)
-        if self.pace and window_s == DAY_S and held and not held.known:
-            self.pace.day_was(credit.used - credit, asked_s)
+        if self.pace and held and not held.known:
+            self.pace.was(window_s, credit.used - credit, asked_s)
         if rest := self.allowance.take(window_s, credit, asked_s):
             self.rests.append(rest)
 

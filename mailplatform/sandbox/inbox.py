@@ -204,6 +204,7 @@ class Inbox:
                 "open": one.open,
                 "reputations": {ip: round(one.reputation(ip).level, 4) for ip in list(one.reputations)},
                 "habits": {name: getattr(one.habits, name) for name in type(one.habits).__slots__},
+                "busiest": one.busiest.told(),
             }
             for one in chosen
         }

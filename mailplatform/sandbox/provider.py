@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .behaviour import Behaviour
+from .busiest import Busiest
 from .habits import Habits
 from .names import Site, share
 from .reputation import Reputation
@@ -85,6 +86,7 @@ class Provider:
         self.counts: Counter[str] = Counter()
         self.violations: Counter[str] = Counter()
         self.codes: Counter[str] = Counter()
+        self.busiest = Busiest()
         self._rates: dict[str, tuple[Rolling, ...]] = {}
         self._tries: OrderedDict[Triplet, tuple[int, float]] = OrderedDict()
         self._serial = 0
@@ -157,6 +159,10 @@ class Provider:
         if self.profile.stages.unknown == "data" and (self._not_here(rcpt) or (behaviour is not None and behaviour.refusal == "unknown")):
             return self._unknown(ip, words)
         return self.refuse("spam", **words) if behaviour is not None and behaviour.spam else None
+
+    def took_recipient(self, ip: str) -> None:
+        """A recipient was accepted."""
+        self.busiest.count(ip, self.clock())
 
     def took(self, ip: str) -> None:
         """A message was accepted."""

@@ -261,6 +261,7 @@ class Session(asyncio.Protocol):
             self._reply(ruling)
         else:
             self.recipients.append((rcpt, behaviour))
+            provider.took_recipient(self.ip)
             self._say("rcpt_ok", rcpt=rcpt)
 
     def _is_ours(self, domain: str) -> bool:

@@ -67,8 +67,8 @@ def test_credit_ends_with_its_bucket_counted_from_when_it_was_asked_for() -> Non
 def test_credit_of_the_next_bucket_is_asked_for_before_this_one_ends() -> None:
     allowance = _allowance(10_000)
     allowance.take(HOUR_S, _credit(10, valid_s=30), 0)
-    assert allowance.wants(100, 19.9) == {} and allowance.wants(100, 20.1) == {HOUR_S: 10}
-    assert allowance.take(HOUR_S, _credit(10, start=NEXT), 20.1) == (HOUR_S, BUCKET, 10), "and the rest is given back"
+    assert allowance.wants(100, 14.9) == {} and allowance.wants(100, 15.1) == {HOUR_S: 10}
+    assert allowance.take(HOUR_S, _credit(10, start=NEXT), 15.1) == (HOUR_S, BUCKET, 10), "and the rest is given back"
 
 
 def test_who_got_nothing_asks_again_only_after_a_while() -> None:

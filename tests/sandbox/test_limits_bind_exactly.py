@@ -6,6 +6,7 @@ import time
 import pytest
 
 from mailplatform.sandbox.aside import Aside
+from mailplatform.sandbox.busiest import Busiest
 from mailplatform.sandbox.habits import load
 from mailplatform.sandbox.reputation import Reputation
 
@@ -221,3 +222,14 @@ def test_a_connection_cut_while_it_shakes_hands_gives_its_slot_back(world: Aside
     eventually(lambda: get(world, "/api/state")["providers"]["gmail"]["open"] == {})
     counts = get(world, "/api/counts")
     assert (counts.get("handshakes", 0), counts["handshakes failed"]) == (0, 1)
+
+
+def test_the_busiest_window_of_each_source_is_known_wherever_it_begins() -> None:
+    busiest = Busiest()
+    busiest.count("a", 0.0)
+    assert busiest.told() == {}, "nobody watches"
+    busiest.watch([20, 120])
+    for at_s in (1, 2, 19, 21.5, 22, 100, 119, 121.5):
+        busiest.count("a", at_s)
+    busiest.count("b", 5)
+    assert busiest.told() == {"a": {"all": 8, "20": 3, "120": 7}, "b": {"all": 1, "20": 1, "120": 1}}
