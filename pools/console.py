@@ -17,7 +17,7 @@ from pools import figures
 from pools.learned import from_json
 from pools.live_score import live_score
 from pools.models import Path, Pool, Provider, ResponseRule, SendingIP
-from pools.pages import ip_page
+from pools.pages import ip_page, pool_page
 from pools.pages.matrix import BANDS
 from pools.pages.why import why_of
 from pools.path_minutes import last_hour
@@ -55,7 +55,8 @@ def pool(request: HttpRequest, name: str) -> HttpResponse:
     """One pool: members, streams, fallback."""
     found = get_object_or_404(Pool.objects.select_related("tenant", "fallback"), name=name)
     row = next(row for row in figures.pools() if row.pool.pk == found.pk)
-    return render(request, "pools/pool.html", {"row": row, "pool": found, "streams": found.streams.select_related("tenant")[:200]})
+    context = {"row": row, "pool": found, "page": pool_page.read(found, now()), "streams": found.streams.select_related("tenant")[:200]}
+    return render(request, "pools/pool.html", context)
 
 
 @page(Permission.SEE, under="pools")

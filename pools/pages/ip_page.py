@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pools.figures import PathRow
-from pools.models import AddressCheck, Listing, SendingIP
+from pools.listings.figures import IpListings, listings_of
+from pools.models import SendingIP
 from pools.pages import deeds, heat
 from pools.pages.deeds import Deed
 from pools.pages.heat import Strip
-
-LISTINGS_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +35,8 @@ class IpPage:
     score: float | None
     rows: tuple[HeatRow, ...]
     deeds: tuple[Deed, ...]
-    listings: tuple[Listing, ...]
-    name: AddressCheck | None
+    said: IpListings
     days: tuple[datetime, ...]
-
-    @property
-    def listed(self) -> tuple[Listing, ...]:
-        return tuple(one for one in self.listings if one.cleared_at is None)
 
     @property
     def standing_deeds(self) -> tuple[Deed, ...]:
@@ -60,6 +54,5 @@ def read(ip: SendingIP, paths: Sequence[PathRow], at: datetime) -> IpPage:
     rows = [HeatRow(str(one.path.provider), one.path.pk, one.state, one.path.score, heat.strip(by_provider.get(one.path.provider_id, ()), at)) for one in shown]
     rows.sort(key=lambda row: (row.state == "open", row.score or 0.0))
     days = tuple(at - timedelta(days=n) for n in range(6, -1, -1))
-    listings = tuple(Listing.objects.filter(ip=ip).order_by("-cleared_at", "-listed_since")[:LISTINGS_SHOWN])
-    return IpPage(score, (*own, *rows), tuple(deeds.of_ip(ip)), listings, AddressCheck.objects.filter(ip=ip).first(), days)
+    return IpPage(score, (*own, *rows), tuple(deeds.of_ip(ip)), listings_of([ip.pk])[ip.pk], days)
 
