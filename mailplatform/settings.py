@@ -246,6 +246,8 @@ AUDITLOG_INCLUDE_TRACKING_MODELS: tuple[str | dict[str, object], ...] = (
     "pools.ResponseRule",
     {"model": "pools.StaticRoute", "exclude_fields": ["password_encrypted"]},
     "pools.TlsException",
+    {"model": "pools.DnsblZone", "include_fields": ["zone", "asked", "weight", "ask_every_s", "questions_per_day", "many_allowed", "meanings", "errors"]},
+    "pools.ListingPolicy",
     "delivery.Suppression",
 )
 UNFOLD = {

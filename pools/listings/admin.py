@@ -9,7 +9,9 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from mailplatform.shell.look_only import LookOnly
+from pools.listings.meaning import NO_LISTING
 from pools.listings.models import AddressCheck, DnsblZone, Listing, ListingPolicy, ProviderGrade, Weight
+from pools.listings.zones import ended
 
 _HEALTH = ("health", "health_why", "health_since", "answered_at", "questions_on", "questions_asked")
 
@@ -23,13 +25,15 @@ class DnsblZoneForm(forms.ModelForm):  # type: ignore[type-arg]
         name = str(self.cleaned_data["zone"]).strip().rstrip(".").lower()
         if "." not in name or any(not part or len(part) > 63 for part in name.split(".")):
             raise ValidationError("A zone is a name like zen.spamhaus.org.")
+        if why := ended(name):
+            raise ValidationError(f"{name} {why}: it must not be asked.")
         return name
 
     def clean_meanings(self) -> dict[str, Any]:
         meanings = self.cleaned_data["meanings"] or {}
         fits = isinstance(meanings, dict) and all(isinstance(one, dict) and isinstance(one.get("means"), str) for one in meanings.values())
-        if not fits or any(one.get("weight", Weight.INFO) not in Weight.values for one in meanings.values()):
-            raise ValidationError('Meanings are {"127.0.0.2": {"means": "…", "weight": "info, warning or critical"}}.')
+        if not fits or any(one.get("weight", Weight.INFO) not in (*Weight.values, NO_LISTING) for one in meanings.values()):
+            raise ValidationError('Meanings are {"127.0.0.2": {"means": "…", "weight": "info, warning or critical; none: no listing"}}.')
         return dict(meanings)
 
     def clean_errors(self) -> dict[str, str]:

@@ -59,6 +59,7 @@ def _now() -> dict[str, Any]:
     return {
         "rows": rows, "zones": zones, "names": names, "out": sum(row.listing.severity == Weight.CRITICAL for row in rows),
         "ill": [row for row in zones if row.asked and row.look in ("broken", "limited")], "asked": sum(row.asked for row in zones),
+        "unasked": [row for row in zones if not row.asked],
         "many": [row for row in zones if row.asked and row.zone.health == Health.MASS],
         "wrong": [row for row in names if row.state == AddressCheck.State.FAILING], "ips": [row.ip for row in names],
         "on": Asked.ALWAYS if settings.MAIL_MODE == LIVE else Asked.SANDBOX, "sandbox": settings.MAIL_MODE == SANDBOX and bool(settings.SANDBOX_URL),
@@ -162,7 +163,7 @@ def grades_preview(request: HttpRequest) -> HttpResponse:
     """What the file would store, and what it would not."""
     held = _held(request)
     if held is None:
-        return redirect("grades")
+        return grades(request)  # type: ignore[return-value]
     name, seen = held
     strangers = sorted({row.subject for row in seen.unknown})
     context = {"name": name, "seen": seen, "shown": seen.known[:SHOWN], "more": max(0, len(seen.known) - SHOWN), "strangers": strangers[:SHOWN],

@@ -22,6 +22,7 @@ from pools.listings.settle import Open, Settled, severity_of
 
 LISTED, ZONE, NAME = "ip_listed", "block_list", "ip_name"
 PAGE = "/listings/"
+_HEALTH = ("health", "health_since", "health_why", "answered_at", "many_allowed", "questions_on", "questions_asked", "look_wanted_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ def _health(seen: Seen, settled: Settled, at: datetime) -> None:
     row.questions_on, row.questions_asked = today, (row.questions_asked if row.questions_on == today else 0) + seen.questions
     if row.look_wanted_at is not None and row.look_wanted_at <= seen.began:
         row.look_wanted_at = None
-    row.save(update_fields=["health", "health_since", "health_why", "answered_at", "many_allowed", "questions_on", "questions_asked", "look_wanted_at"])
+    DnsblZone.objects.filter(pk=row.pk).update(**{name: getattr(row, name) for name in _HEALTH})  # past the audit of people's changes
     _tell_health(row, settled)
 
 

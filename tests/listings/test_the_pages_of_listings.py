@@ -128,6 +128,28 @@ def test_a_hostile_file_is_only_told(ips: list[SendingIP], sign_in: Sign, raw: b
     assert client.post("/listings/grades/store/", follow=True).status_code == 200 and not ProviderGrade.objects.exists()
 
 
+def test_a_list_of_ones_own_is_checked(db: None, sign_in: Sign) -> None:
+    load_zones()
+    client = sign_in("administrator")
+    form = {"zone": "bl.own.example", "title": "Ours", "lists": "ip", "asked": "always", "weight": "critical", "ask_every_s": 900, "many_allowed": "info"}
+    form |= {"meanings": "{}", "errors": "{}"}
+    bad = {"zone": ("dnsbl.sorbs.net", "nothing"), "meanings": ('{"127.0.0.2": "x"}',), "delisting": ("javascript:alert(1)",), "errors": ("[]x",)}
+    for wrong in ({name: value} for name, values in bad.items() for value in values):
+        assert client.post("/admin/pools/dnsblzone/add/", form | wrong).status_code == 200, wrong
+    assert not DnsblZone.objects.filter(shipped=False).exists()
+    assert client.post("/admin/pools/dnsblzone/add/", form).status_code == 302
+    load_zones()
+    own = DnsblZone.objects.get(shipped=False)
+    assert (own.zone, own.asked) == ("bl.own.example", "always"), "an upgrade leaves it alone"
+
+
+def test_an_upgrade_keeps_what_an_operator_decided(db: None) -> None:
+    load_zones()
+    DnsblZone.objects.filter(zone=ZEN).update(asked="always", weight="info", ask_every_s=3600, meanings={})
+    load_zones()
+    assert (zone().asked, zone().weight, zone().ask_every_s) == ("always", "info", 3600) and zone().meanings
+
+
 def test_an_ips_own_page_can_show_what_others_say(ips: list[SendingIP], sign_in: Sign) -> None:
     load_zones()
     list_it(ips[0])
