@@ -6,6 +6,7 @@ gives a higher cap; trouble takes the cap back and slows what follows, clean mai
 nobody used advances nothing; long idleness steps back. Never: reads a clock, a row or a setting. Written out in docs/warming.md.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,7 +17,7 @@ from warming.gates import Gates, StageEvidence, Trouble, care, trouble
 from warming.plan import Plan
 
 LOOKS_A_DAY = 24
-LEAST_STEP = 1 / 8  # of a day: sooner there is nothing to say
+LEAST_STEP = 0.12  # of a day's cap: for less there is nothing to say
 MOST_STEP = 1 / 4  # of a day at once, however long nobody looked
 FEWEST = 6  # attempts without which a stage has shown nothing
 FINISH_AFTER = 1.0  # days' worth of clean mail at the ceiling
@@ -78,16 +79,25 @@ class Decision:
     act: Act
     stage: Stage
     cap_per_hour: int
-    sentence: str
+    says: Callable[[], str] = field(compare=False, repr=False)  # worded when somebody reads it: a simulation decides millions of times
     reason: str
     look_again_at: datetime
+    seen: StageEvidence
     anew: bool = False
     paused_until: datetime | None = None
-    evidence: dict[str, int] = field(default_factory=dict)
 
     @property
     def cap_per_day(self) -> int:
         return self.stage.cap_per_day
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        return self.says()
+
+    @property
+    def evidence(self) -> dict[str, int]:
+        return self.seen.counts()
 
 
 def decide(stage: Stage, evidence: StageEvidence, plan: Plan, pace: Pace, now: datetime, day_s: float = 86_400.0) -> Decision:
@@ -100,13 +110,13 @@ def decide(stage: Stage, evidence: StageEvidence, plan: Plan, pace: Pace, now: d
     if worst := trouble(evidence, plan.gates.back):
         return look.back(worst)
     if worst := trouble(evidence, plan.gates.hold):
-        return look.hold(_said(evidence, worst), worst, fresh=look.elapsed >= FRESH_AFTER)
+        return look.hold(lambda: _said(evidence, worst), worst, fresh=look.elapsed >= FRESH_AFTER)
     if stage.cool_until is not None and now < stage.cool_until:
-        return look.hold("it was in trouble a while ago, and rests at this cap", "rests", fresh=look.elapsed >= FRESH_AFTER)
+        return look.hold(lambda: "it was in trouble a while ago, and rests at this cap", "rests", fresh=look.elapsed >= FRESH_AFTER)
     if evidence.attempted < FEWEST:
-        return look.hold(f"{formats.plural(evidence.attempted, 'attempt')} in this stage say too little", "thin")
+        return look.hold(lambda: f"{formats.plural(evidence.attempted, 'attempt')} in this stage say too little", "thin")
     if look.worth < LEAST_STEP:
-        return look.hold(f"{formats.number(evidence.attempted)} of the cap used in this stage, clean so far", "used too little")
+        return look.hold(lambda: f"{formats.number(evidence.attempted)} of the cap used in this stage, clean so far", "used too little")
     return look.clean()
 
 
@@ -150,30 +160,31 @@ class _Look:
         needs = self.evidence.need_per_day
         enough = needs is not None and cap >= ROOM * needs and clean_days >= NEED_AFTER
         if (at_top and clean_days >= FINISH_AFTER) or enough:
-            return self._to(Act.FINISH, cap, f"Full volume: {formats.number(cap)} a day, {_clean(self.evidence)}. Its caps are lifted.", "clean", anew=True)
+            words = lambda: f"Full volume at {formats.number(cap)} a day: {_clean(self.evidence)}. Its caps are lifted."  # noqa: E731
+            return self._to(Act.FINISH, cap, words, "clean", anew=True)
         if at_top:
             stage = replace(self.stage, clean_days=clean_days, since=self.now)
-            return self._to(Act.HOLD, cap, f"Holds at the plan's end for a clean day: {_clean(self.evidence)}.", "at the end", stage, anew=True)
+            return self._to(Act.HOLD, cap, lambda: f"Holds at the plan's end for a clean day: {_clean(self.evidence)}.", "at the end", stage, anew=True)
         step = min(self.worth, MOST_STEP) * self.speed * care(self.evidence, self.plan.gates.hold)
         to = min(self.plan.ceiling, max(cap, self.plan.cap_at(self.plan.day_of(cap) + step), cap + 1))
         speed = min(self.fastest, self.speed * QUICKENED**self.worth)
         stage = replace(self.stage, speed=speed, clean_days=clean_days, cool_until=None)
-        words = f"Advances to {formats.number(to)} a day: {formats.number(self.evidence.attempted)} sent at {formats.number(cap)}, {_clean(self.evidence)}."
+        words = lambda: f"Advances to {formats.number(to)} a day: {formats.number(self.evidence.attempted)} sent, {_clean(self.evidence)}."  # noqa: E731
         return self._to(Act.ADVANCE, to, words, "clean", stage, anew=True)
 
-    def hold(self, why: str, reason: str, fresh: bool = False) -> Decision:
-        words = f"Holds at {formats.number(self.stage.cap_per_day)} a day: {why}."
+    def hold(self, why: Callable[[], str], reason: str, fresh: bool = False) -> Decision:
+        words = lambda: f"Holds at {formats.number(self.stage.cap_per_day)} a day: {why()}."  # noqa: E731
         stage = replace(self.stage, clean_days=0.0) if isinstance(reason, Trouble) else self.stage
         return self._to(Act.HOLD, min(self.stage.cap_per_day, self.plan.ceiling), words, reason, stage, anew=fresh)
 
     def back(self, worst: Trouble) -> Decision:
         cap = self._lower(BACK[worst])
-        words = f"Steps back to {formats.number(cap)} a day: {_said(self.evidence, worst)}."
+        words = lambda: f"Steps back to {formats.number(cap)} a day: {_said(self.evidence, worst)}."  # noqa: E731
         return self._to(Act.STEP_BACK, cap, words, worst, self._slowed(COOLS_DAYS), anew=True)
 
     def pause(self, worst: Trouble) -> Decision:
         cap, until = self._lower(PAUSE_LEAVES), self.now + timedelta(seconds=self.day_s)
-        words = f"Pauses for a day: {_said(self.evidence, worst)}. Then it goes on with {formats.number(cap)} a day."
+        words = lambda: f"Pauses for a day: {_said(self.evidence, worst)}. Then it goes on with {formats.number(cap)} a day."  # noqa: E731
         decision = self._to(Act.PAUSE, cap, words, worst, self._slowed(1.0 + COOLS_DAYS), anew=True)
         return replace(decision, paused_until=until, look_again_at=until)
 
@@ -181,8 +192,8 @@ class _Look:
         """What was reached is forgotten as it was learnt, a part for each day without mail; the shell asks once a day of idleness."""
         cap = self._lower(IDLE_LEAVES)
         if self.elapsed < 1.0 or cap >= self.stage.cap_per_day:
-            return self.hold("nothing was sent, and unused days are no days", "idle")
-        words = f"Steps back to {formats.number(cap)} a day: nothing was sent for {self.evidence.idle_days:.0f} days."
+            return self.hold(lambda: "nothing was sent, and unused days are no days", "idle")
+        words = lambda: f"Steps back to {formats.number(cap)} a day: nothing was sent for {self.evidence.idle_days:.0f} days."  # noqa: E731
         return self._to(Act.STEP_BACK, cap, words, "idle", replace(self.stage, clean_days=0.0), anew=True)
 
     def _slowed(self, days: float) -> Stage:
@@ -193,10 +204,10 @@ class _Look:
         least = min(self.plan.least, self.stage.cap_per_day)
         return min(self.plan.ceiling, max(least, int(self.stage.cap_per_day * part)))
 
-    def _to(self, act: Act, cap: int, words: str, reason: str, stage: Stage | None = None, anew: bool = False) -> Decision:
+    def _to(self, act: Act, cap: int, words: Callable[[], str], reason: str, stage: Stage | None = None, anew: bool = False) -> Decision:
         stage = replace(stage or self.stage, cap_per_day=cap, since=self.now if anew else self.stage.since)
         again = self.now + timedelta(seconds=self.day_s / LOOKS_A_DAY)
-        return Decision(act, stage, self.plan.hour_of(cap), words, str(reason), again, anew, None, self.evidence.counts())
+        return Decision(act, stage, self.plan.hour_of(cap), words, str(reason), again, self.evidence, anew)
 
 
 def _said(evidence: StageEvidence, worst: Trouble) -> str:
