@@ -37,6 +37,7 @@ class IpPage:
     deeds: tuple[Deed, ...]
     said: IpListings
     days: tuple[datetime, ...]
+    warms: int  # of its paths, how many do
 
     @property
     def standing_deeds(self) -> tuple[Deed, ...]:
@@ -53,6 +54,7 @@ def read(ip: SendingIP, paths: Sequence[PathRow], at: datetime) -> IpPage:
     shown = [one for one in paths if not one.path.provider.is_tail or one.state != "open"]
     rows = [HeatRow(str(one.path.provider), one.path.pk, one.state, one.path.score, heat.strip(by_provider.get(one.path.provider_id, ()), at)) for one in shown]
     rows.sort(key=lambda row: (row.state == "open", row.score or 0.0))
+    warms = sum(one.path.warm_per_day is not None for one in paths)
     days = tuple(at - timedelta(days=n) for n in range(6, -1, -1))
-    return IpPage(score, (*own, *rows), tuple(deeds.of_ip(ip)), listings_of([ip.pk])[ip.pk], days)
+    return IpPage(score, (*own, *rows), tuple(deeds.of_ip(ip)), listings_of([ip.pk])[ip.pk], days, warms)
 

@@ -49,7 +49,7 @@ _TRAFFIC = """
 
 def read(order: Sequence[int] = ()) -> Facts:
     """Everything; `order` is that of the columns which a page shows already."""
-    ips = {row[0]: IpFact(*row[:5], _held(*row[5:])) for row in _rows(_IPS)}
+    ips = {row[0]: IpFact(row[0], row[1], row[2], row[3], row[4], _held(*row[5:])) for row in _rows(_IPS)}
     paths = _rows(_PATHS, {"circuit": CIRCUIT_OPENS_AT, "why": WHY_LENGTH})
     names = {row[2]: row[3] for row in paths}
     traffic = {(ip, provider): attempts for ip, provider, attempts in _rows(_TRAFFIC, {"large": list(names)})}

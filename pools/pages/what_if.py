@@ -7,6 +7,7 @@ spans; an estimate for what follows, because what a path that stayed would have 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from mailplatform.shell.formats import moment, plural
 from pools.reputation.decide import Name
@@ -106,7 +107,8 @@ def read_policy(values: Mapping[str, str], today: Policy) -> tuple[Policy, dict[
         if not field.least() <= value <= field.most():  # also what is not a number (nan)
             wrong[field.name] = f"From {max(field.least(), 0.02):g} to {field.most():g}."
             continue
-        asked = replace(asked, **{field.name: value * field.scale})
+        changed: dict[str, Any] = {field.name: value * field.scale}
+        asked = replace(asked, **changed)
     if not wrong and asked.leave_below >= asked.return_at:
         wrong["return_at"] = "Paths must return at a higher score than they leave at."
     if not wrong and (others := checked(asked)):

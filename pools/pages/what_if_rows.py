@@ -4,14 +4,15 @@ Promises: bounded in every direction: MOST_PATHS paths that had trouble (the wor
 of five minutes, the rest by the hour. Minutes are read by a range of their time and added up by the database. Never: writes.
 """
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection
 
-from pools.pages.what_if import REST, Happened, Path
+from pools.pages.what_if import Happened, Path
 from pools.reputation.evidence import BlockEvidence, Counts, counts_of
 from pools.reputation.models import Action
 from pools.reputation.replay import Moment
@@ -49,6 +50,7 @@ _EVIDENCE = """
      WHERE e.minute >= %(since)s GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1
 """
 Campaign = tuple[int, int, int]
+Key = tuple[Hashable, Hashable]  # as the replay has paths
 
 
 def history(at: datetime) -> list[Moment]:
@@ -59,13 +61,13 @@ def history(at: datetime) -> list[Moment]:
         return []
     fine = [hour for (hour,) in _rows(_FINE_HOURS, {"since": since, "most": MOST_FINE})]
     values = {"since": since, "fine": fine, "ips": [ip for ip, _ in troubled], "providers": [provider for _, provider in troubled]}
-    spans: dict[tuple[datetime, timedelta], dict[Path, Counts]] = defaultdict(dict)
+    spans: dict[tuple[datetime, timedelta], dict[Key, Counts]] = defaultdict(dict)
     for sql, length in ((_COARSE_COUNTS, COARSE), (_FINE_COUNTS, FINE)):
         for begins, ip, provider, *sums in _rows(sql, values):
             spans[begins, length][ip, provider] = counts_of(dict(zip(_NAMES, sums, strict=True)))
     evidence = _Evidence(_rows(_EVIDENCE, values))
     return [
-        Moment(begins + length, length.total_seconds(), counts, evidence.until(begins + length, counts))
+        Moment(begins + length, length.total_seconds(), counts, evidence.until(begins + length))
         for (begins, length), counts in sorted(spans.items(), key=lambda item: item[0])
     ]
 
@@ -85,19 +87,17 @@ def happened(at: datetime) -> list[Happened]:
 class _Evidence:
     """What was refused within the last hour of a moment, by path: campaigns, tenants, replies that name us."""
 
-    def __init__(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        self._rows = list(rows)
+    def __init__(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        self._rows, self._begins = rows, [row[0] for row in rows]
 
-    def until(self, at: datetime, paths: Mapping[Path, Counts]) -> dict[Path, BlockEvidence]:
+    def until(self, at: datetime) -> dict[Key, BlockEvidence]:
         campaigns: dict[Path, set[Campaign]] = defaultdict(set)
         named: dict[Path, float] = defaultdict(float)
-        for begins, ip, provider, tenant, stream, fingerprint, names in self._rows:
-            if at - REMEMBERED <= begins < at:
-                campaigns[ip, provider].add((tenant, stream, fingerprint))
-                named[ip, provider] += names
-        return {
-            path: BlockEvidence(len(found), len({tenant for tenant, *_ in found}), named[path]) for path, found in campaigns.items() if path[0] != REST
-        }  # fmt: skip
+        first, last = bisect_left(self._begins, at - REMEMBERED), bisect_left(self._begins, at)
+        for _, ip, provider, tenant, stream, fingerprint, names in self._rows[first:last]:
+            campaigns[ip, provider].add((tenant, stream, fingerprint))
+            named[ip, provider] += names
+        return {path: BlockEvidence(len(found), len({tenant for tenant, *_ in found}), named[path]) for path, found in campaigns.items()}
 
 
 def _rows(sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:

@@ -8,7 +8,7 @@ from mailplatform.shell.charts import Chart, Series
 from mailplatform.shell.formats import number
 from pools.models import Path
 from pools.pages import deeds
-from pools.pages.deeds import Deed
+from pools.pages.deeds import Deed, Reply
 from pools.pages.next_steps import Course, Rules, told
 from pools.reputation.models import PathStanding, ReputationPolicy, ScoreSample
 
@@ -31,7 +31,7 @@ class Why:
     history: Chart
 
     @property
-    def replies(self) -> tuple[deeds.Reply, ...]:
+    def replies(self) -> tuple[Reply, ...]:
         """Those of the newest action that has any."""
         return next((deed.replies for deed in self.deeds if deed.replies), ())
 
