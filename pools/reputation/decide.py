@@ -99,7 +99,7 @@ def _is_probed(standing: Standing, score: Score, policy: Policy, now: datetime) 
 
 def _on_probation(standing: Standing, score: Score, evidence: BlockEvidence, policy: Policy, now: datetime) -> Change | None:
     refused = beyond(standing, score.others_refused)
-    failed = standing.refused >= FEW and refused > policy.probe_refused
+    failed = standing.refused >= FEW and refused > policy.step_failed
     if (failed and evidence.against_ip) or score.lost(LISTING) >= 100.0 - policy.leave_below:
         why = f"{standing.refused:.0f} of {standing.answers:.0f} answers refuse our address" if failed else score.words
         return leave(standing, policy, now, f"Probation failed: {why}.", _evidence(score, evidence), name=Name.BACK)
@@ -109,7 +109,7 @@ def _on_probation(standing: Standing, score: Score, evidence: BlockEvidence, pol
     enough = standing.answers >= policy.step_floor or (elapsed_s >= policy.patience_s and clean >= FEW)
     least_s = policy.step_s if standing.step else 0.0  # the probe is decided by its answers
     counted = score.total if evidence.against_ip else min(100.0, score.total + score.lost(REFUSALS))
-    if not enough or elapsed_s < least_s or refused > policy.probe_refused / 2 or counted < policy.return_at:
+    if not enough or elapsed_s < least_s or refused > policy.step_clean or counted < policy.return_at:
         return None
     return _next_step(standing, policy, now)
 
@@ -163,6 +163,7 @@ class IpChange:
     standing: IpStanding
     sentence: str
     evidence: dict[str, Any] = field(default_factory=dict)
+    listed: bool = False
 
 
 def decide_ip(ip: IpStanding, paths: Sequence[PathSeen], external: External, policy: Policy, now: datetime) -> IpChange | None:
@@ -176,7 +177,8 @@ def decide_ip(ip: IpStanding, paths: Sequence[PathSeen], external: External, pol
             return None
         why = f"it is listed by {external.listed_by or 'a block list'}" if listed else f"it left at {', '.join(away)}"
         until = now + timedelta(seconds=policy.ip_stay_s)
-        return IpChange(Name.IP_OUT, IpStanding(True, now, until), f"The IP leaves everywhere: {why}.", {"providers": away, "listed_by": external.listed_by})
+        evidence = {"providers": away, "listed_by": external.listed_by}
+        return IpChange(Name.IP_OUT, IpStanding(True, now, until), f"The IP leaves everywhere: {why}.", evidence, listed)
     if listed or (ip.until is not None and now < ip.until):
         return None
     return IpChange(Name.IP_BACK, IpStanding(False, now, None), "Nothing speaks against the whole IP any more: its paths come back by probation.")

@@ -15,7 +15,7 @@ from pools.reputation.evidence import Counts
 from pools.reputation.thresholds import Policy
 
 DAY = timedelta(hours=24)
-FEW = 3.0  # refusals before a step can have failed; clean answers that are enough once patience is over
+FEW = 4.0  # refusals before a step can have failed; clean answers that are enough once patience is over
 REMEMBERED = 8.0  # times the step's floor: older answers of a step count half
 
 

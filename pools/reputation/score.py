@@ -14,7 +14,7 @@ from pools.reputation.thresholds import Policy
 from pools.reputation.windows import Windows, not_above, not_below
 
 REFUSALS, BOUNCES, COMPLAINTS, CONNECTIONS, LISTING, NAME, GRADE = "refusals", "bounces", "complaints", "connections", "listing", "name", "grade"
-MOST = {REFUSALS: 90.0, BOUNCES: 20.0, COMPLAINTS: 25.0, CONNECTIONS: 15.0, LISTING: 100.0, NAME: 20.0, GRADE: 20.0}
+MOST = {REFUSALS: 90.0, BOUNCES: 45.0, COMPLAINTS: 45.0, CONNECTIONS: 15.0, LISTING: 100.0, NAME: 20.0, GRADE: 20.0}
 TENANTS_MOST = 45.0
 ENOUGH = 4.0  # times the floor: so many attempts, and a window speaks for itself; fewer, and the next longer one does
 FAST_LATER = 0.15  # of few answers more must be refused than of many

@@ -38,16 +38,17 @@ class Policy:
     step_floor: float = 20.0
     large_providers: int = 2
     ip_stay_s: float = 3_600.0
-    ip_within_s: float = 21_600.0  # of each other they must have left
+    ip_within_s: float = 3_600.0  # of each other they must have left
     forget_s: float = 7 * 86_400.0  # open for so long, and the next stay is as short as the first
     patience_s: float = 86_400.0  # at one step for so long, and FEW clean answers are enough
-    refused_from: float = 0.05  # a share refused for our sake, beyond what other IPs hear: from here points are lost
+    refused_from: float = 0.02  # a share refused for our sake, beyond what other IPs hear: from here points are lost
     refused_full: float = 0.50  # here all of them
-    bounced_from: float = 0.05
-    bounced_full: float = 0.25
+    bounced_from: float = 0.02
+    bounced_full: float = 0.06
     complained_from: float = 0.001
-    complained_full: float = 0.010
-    probe_refused: float = 0.30  # of a step's answers: more, and the step has failed
+    complained_full: float = 0.005
+    step_failed: float = 0.30  # of a step's answers refused, beyond what others hear: more, and the step has failed
+    step_clean: float = 0.03  # not more, and the next step comes
 
 
 # Operators' bounds: (least, most). What is not here is not edited.
@@ -58,8 +59,15 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "entries_per_day": (1, 24), "trickle_per_hour": (1, 100_000), "step_s": (1, 30 * 86_400), "step_floor": (1, 100_000), "large_providers": (2, 20),
     "ip_stay_s": (1, 90 * 86_400), "ip_within_s": (1, 30 * 86_400), "forget_s": (60, 365 * 86_400), "patience_s": (1, 90 * 86_400),
     "refused_from": (0, 0.9), "refused_full": (0.01, 1), "bounced_from": (0, 0.9), "bounced_full": (0.01, 1), "complained_from": (0, 0.9),
-    "complained_full": (0.0001, 1), "probe_refused": (0.05, 0.9),
+    "complained_full": (0.0001, 1), "step_failed": (0.05, 0.9),
+    "step_clean": (0.01, 0.5),
 }  # fmt: skip
+
+
+PAIRS = (
+    ("leave_below", "return_at"), ("refused_from", "refused_full"), ("bounced_from", "bounced_full"), ("complained_from", "complained_full"),
+    ("step_clean", "step_failed"),
+)  # fmt: skip
 
 
 def checked(policy: Policy) -> list[str]:
@@ -67,7 +75,7 @@ def checked(policy: Policy) -> list[str]:
     wrong = [
         f"{name} must be between {least:g} and {most:g}" for name, (least, most) in BOUNDS.items() if not least <= getattr(policy, name) <= most
     ]  # fmt: skip
-    for low, high in (("leave_below", "return_at"), ("refused_from", "refused_full"), ("bounced_from", "bounced_full"), ("complained_from", "complained_full")):
+    for low, high in PAIRS:
         if not getattr(policy, low) < getattr(policy, high):
             wrong.append(f"{low} must be below {high}")
     if not policy.steps or any(not 1 <= step <= 100 for step in policy.steps) or list(policy.steps) != sorted(set(policy.steps)):
