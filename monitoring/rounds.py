@@ -4,11 +4,13 @@ from delivery.queue import standing
 from monitoring.steward import Round
 from pools.listings import round as listings
 from pools.neighbours import round as neighbours
+from pools.reputation import round as reputation
 from warming import round as warming
 
 ROUNDS: tuple[Round, ...] = (
     Round("warming", warming.LOOK_S, warming.begin),
     Round("listings", listings.EVERY_S, listings.begin),
     Round("neighbours", neighbours.EVERY_S, neighbours.begin),
+    Round("reputation", reputation.EVERY_S, reputation.begin),
     Round("tenants' queued mail", standing.EVERY_S, standing.begin),
 )

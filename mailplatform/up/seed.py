@@ -29,6 +29,7 @@ from mailplatform.up.installation import write_private
 from pools.models import Node, Pool, PoolMember, SendingIP, Stream, Zone
 from pools.neighbours.policy import install as install_policy
 from pools.purposes import Purpose
+from pools.reputation.policy import install as install_reputation
 
 OPERATOR = "operator@platform.example"
 PLATFORM_DOMAIN = "platform.example"
@@ -63,6 +64,7 @@ TENANTS = (
 
 def everything(data: Path) -> None:
     install_policy()
+    install_reputation()
     if settings.MAIL_MODE == "live":
         live_start()
     else:

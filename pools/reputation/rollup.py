@@ -24,7 +24,7 @@ _PATH = ("ip_id", "provider_id")
 _STREAM = ("stream_id", "pool_id", "provider_id")
 _TOLD = ("tenant_id", "purpose")  # of the stream: as they were at first
 _POOL = ("pool_id", "ip_id")
-_TABLES = (
+_TABLES: tuple[tuple[str, tuple[str, ...], tuple[str, ...], list[str]], ...] = (
     ("path", _PATH, (), _counters(PathCounters, _PATH)),
     ("stream", _STREAM, _TOLD, _counters(StreamCounters, _STREAM + _TOLD)),
     ("pool", _POOL, (), _counters(PoolCounters, _POOL)),
@@ -45,13 +45,14 @@ def _sum(to: str, source: str, column: str, when: str, bounds: str, keys: tuple[
     """
 
 
+_MINUTES = "minute >= %(since)s AND minute < %(until)s"
 _HOURS = [
-    _sum(f"pools_{what}hour", f"pools_{what}minute", "hour", "date_trunc('hour', minute, 'UTC')", "minute >= %(since)s AND minute < %(until)s", *rest)
-    for what, *rest in _TABLES
+    _sum(f"pools_{what}hour", f"pools_{what}minute", "hour", "date_trunc('hour', minute, 'UTC')", _MINUTES, keys, told, counters)
+    for what, keys, told, counters in _TABLES
 ]
 _DAYS = [
-    _sum(f"pools_{what}day", f"pools_{what}hour", "day", "(hour AT TIME ZONE 'UTC')::date", "hour >= %(since)s AND hour < %(until)s", *rest)
-    for what, *rest in _TABLES
+    _sum(f"pools_{what}day", f"pools_{what}hour", "day", "(hour AT TIME ZONE 'UTC')::date", "hour >= %(since)s AND hour < %(until)s", keys, told, counters)
+    for what, keys, told, counters in _TABLES
 ]
 _OLD_MINUTES = [f"pools_{what}minute" for what, *_ in _TABLES] + ["pools_blockevidence"]
 _LAST_HOUR = "SELECT max(hour) FROM pools_pathhour"

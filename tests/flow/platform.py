@@ -151,6 +151,8 @@ class Platform:
         with self.database() as connection:
             connection.execute("DELETE FROM pools_scopedlimit")
             connection.execute("UPDATE delivery_campaignblock SET expires_at = platform_now() WHERE expires_at > platform_now()")
+            connection.execute("UPDATE pools_sendingip SET state = 'active', state_why = '' WHERE state = 'quarantined'")
+            connection.execute("UPDATE pools_path SET state = 'open', share = 100, probation_per_hour = NULL WHERE state IN ('quarantined', 'probation')")
             connection.execute(LIFT)
         wait_until(lambda: not self.rows(LEARNED), 30, "the engines had forgotten what they learned", every_s=0.2)
 
