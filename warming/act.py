@@ -11,8 +11,9 @@ from typing import Any
 
 from mailplatform.shell import formats
 from warming.decided import Change, Kind, State, settle
-from warming.ladder import Caps, stage_of, stages
+from warming.judge import place, places, plan_for
 from warming.models import WarmupPlan
+from warming.plan import Plan, plan_of
 from warming.warmups import WarmingPolicy, Warmup
 
 MEANWHILE = "Something was decided about it meanwhile: look at it again."
@@ -29,10 +30,6 @@ def change(warmup: Warmup, what: str, value: str, by: str, at: datetime, rules: 
     return settle(warmup, wanted, at, rules) or MEANWHILE
 
 
-def steps_of(warmup: Warmup, pace: float | None = None, plan: WarmupPlan | None = None) -> list[Caps]:
-    return stages(plan or warmup.plan, warmup.provider.key, pace or warmup.pace)
-
-
 def _pause(warmup: Warmup, value: str, by: str, rules: WarmingPolicy) -> Wanted:
     if warmup.state == State.PAUSED:
         return "It is paused already."
@@ -46,21 +43,21 @@ def _resume(warmup: Warmup, value: str, by: str, rules: WarmingPolicy) -> Wanted
 
 
 def _skip(warmup: Warmup, value: str, by: str, rules: WarmingPolicy) -> Wanted:
-    steps = steps_of(warmup)
+    plan = plan_for(warmup)
     if warmup.state == State.PAUSED:
         return "It is paused: resume it first."
-    if warmup.stage >= len(steps):
-        return "It is at its last stage: finish it, if it may send all it can."
-    caps = steps[warmup.stage]
-    return _to(Kind.ADVANCE, f"Skipped by {by} to {_a_day(caps.per_day)}.", by, warmup.stage + 1, caps)
+    if warmup.cap_per_day >= plan.ceiling:
+        return "It is at the plan's end: finish it, if it may send all it can."
+    cap = max(warmup.cap_per_day + 1, plan.cap_at(max(0.0, plan.day_of(warmup.cap_per_day)) + 1))
+    return _to(Kind.ADVANCE, f"Skipped by {by} to {_a_day(cap)}.", by, plan, min(plan.ceiling, cap))
 
 
 def _back(warmup: Warmup, value: str, by: str, rules: WarmingPolicy) -> Wanted:
-    if warmup.stage <= 1:
+    plan = plan_for(warmup)
+    if warmup.cap_per_day <= plan.first:
         return "It is at its first stage."
-    stage = min(warmup.stage, len(steps := steps_of(warmup))) - 1
-    caps = steps[max(0, stage - 1)]
-    return _to(Kind.STEP_BACK, f"Stepped back by {by} to {_a_day(caps.per_day)}.", by, max(1, stage), caps)
+    cap = max(plan.first, plan.cap_at(plan.day_of(warmup.cap_per_day) - 1))
+    return _to(Kind.STEP_BACK, f"Stepped back by {by} to {_a_day(cap)}.", by, plan, cap)
 
 
 def _finish(warmup: Warmup, value: str, by: str, rules: WarmingPolicy) -> Wanted:
@@ -74,20 +71,18 @@ def _pace(warmup: Warmup, value: str, by: str, rules: WarmingPolicy) -> Wanted:
         return "A pace is a number: 1 is the plan's."
     if not rules.slowest <= pace <= rules.fastest:
         return f"A pace is {rules.slowest:g} to {rules.fastest:g}; 1 is the plan's."
-    stage = stage_of(steps_of(warmup, pace=pace), warmup.cap_per_day)
-    sentence = f"The pace is {pace:g} instead of {warmup.pace:g}, by {by}. The cap stays at {_a_day(warmup.cap_per_day)}; the next stages come at the new pace."
-    return Change(Kind.PACE, sentence, by=by, pace=pace, stage=stage)
+    sentence = f"The pace is {pace:g} instead of {warmup.pace:g}, by {by}. The cap stays at {_a_day(warmup.cap_per_day)}."
+    return Change(Kind.PACE, sentence, by=by, pace=pace, carried={**warmup.carried, "speed": None})
 
 
 def _plan(warmup: Warmup, value: str, by: str, rules: WarmingPolicy) -> Wanted:
     plan = WarmupPlan.objects.filter(pk=value if value.isdecimal() else 0, is_enabled=True).exclude(daily=[]).first()
     if plan is None:
         return "There is no such plan that can be run."
-    steps = steps_of(warmup, plan=plan)
-    stage = stage_of(steps, warmup.cap_per_day)
-    caps = steps[stage - 1]
-    sentence = f"It follows “{plan.title}”, version {plan.version}, by {by}: stage {stage}, {_a_day(caps.per_day)}."
-    return Change(Kind.PLAN, sentence, by=by, plan_id=plan.pk, stage=stage, per_day=caps.per_day, per_hour=caps.per_hour, anew=True)
+    curve = plan_of(plan, warmup.provider.key)
+    cap = min(warmup.cap_per_day, curve.ceiling)
+    sentence = f"It follows “{plan.title}”, version {plan.version}, by {by}: from {_a_day(cap)}, day {place(curve, cap)} of {places(curve)}."
+    return Change(Kind.PLAN, sentence, by=by, plan_id=plan.pk, stage=place(curve, cap), per_day=cap, per_hour=curve.hour_of(cap), anew=True)
 
 
 ACTIONS: dict[str, Callable[[Warmup, str, str, WarmingPolicy], Wanted]] = {
@@ -114,8 +109,8 @@ def take_back(pk: int, number: int, was: dict[str, Any], by: str, at: datetime, 
     return sentence if settle(warmup, undo, at, rules) else MEANWHILE
 
 
-def _to(kind: str, sentence: str, by: str, stage: int, caps: Caps) -> Change:
-    return Change(kind, sentence, by=by, stage=stage, per_day=caps.per_day, per_hour=caps.per_hour, anew=True)
+def _to(kind: str, sentence: str, by: str, plan: Plan, cap: int) -> Change:
+    return Change(kind, sentence, by=by, stage=place(plan, cap), per_day=cap, per_hour=plan.hour_of(cap), anew=True)
 
 
 def _a_day(cap: int) -> str:

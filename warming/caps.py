@@ -43,13 +43,12 @@ def write_caps(warmup: Warmup, policy: WarmingPolicy | None = None) -> None:
 
 
 def caps_now(warmup: Warmup, policy: WarmingPolicy | None) -> tuple[int, int]:
-    """An hour's and a day's. Where a day is shorter than the engines' day, each short day gives its cap anew, on top of what is used of the long one."""
+    """An hour's and a day's. Where a day is shorter than the engines' day, each short day gives its cap anew, on top of what was used."""
     if warmup.state == Warmup.State.PAUSED:
         return 0, 0
     if policy is None or not is_short(policy):
         return warmup.cap_per_hour, warmup.cap_per_day
-    used = used_of([warmup.path_id]).get(warmup.path_id, Used())
-    day = used.day + warmup.cap_per_day
+    day = warmup.day_base + warmup.cap_per_day
     return day, day  # where an hour may take the whole day's, engines spread nothing
 
 

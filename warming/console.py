@@ -25,13 +25,15 @@ from warming import act, figures
 from warming.caps import TAIL, day_s, is_short
 from warming.counted import day_number
 from warming.curves import curve, forecast_chart, plan_chart
-from warming.forecast import SHARES, outlook
-from warming.ladder import stages
+from warming.forecast import SHARES, outlook, path_of
+from warming.judge import pace_of, plan_for, stage_of
 from warming.models import WarmupPlan
+from warming.plan import plan_of
 from warming.start import begin, policy
 from warming.warmups import DAY_S, WarmingPolicy, Warmup
 
-IPS_SHOWN, CURVES_SHOWN, CHOSEN_MOST = 50, 6, 100
+IPS_SHOWN, CURVES_SHOWN, CHOSEN_MOST, CURVE_DAYS = 50, 6, 100, 40
+EVERYTHING = 1_000_000_000  # mail always waits
 PACES = ("0.25", "0.5", "0.75", "1", "1.25", "1.5", "2")
 SHORT_DAYS = (("86400", "a real day"), ("1440", "24 minutes"), ("60", "a minute"), ("6", "6 seconds"))
 ON = Switch(
@@ -175,10 +177,11 @@ def warmup_plan(request: HttpRequest, pk: int) -> HttpResponse:
     plan = get_object_or_404(WarmupPlan, pk=pk)
     running = Warmup.objects.filter(plan=plan, state__in=Warmup.RUNNING).values("ip").distinct().count()
     names = dict(Provider.objects.filter(key__in=SHARES).values_list("key", "name")) | {TAIL: "small providers"}
-    ladders = {names.get(key, key): stages(plan, key) for key in SHARES} if plan.daily else {}
+    curves = {names.get(key, key): plan_of(plan, key) for key in SHARES} if plan.daily else {}
+    drawn = {name: [one.cap_at(day) for day in range(len(plan.daily))] for name, one in curves.items()}
     context = {
         "plan": plan, "running": running, "versions": WarmupPlan.objects.filter(name=plan.name).order_by("-version"), "rules": plan.facts.get("rules", []),
-        "chart": plan_chart(plan.title, {name: [caps.per_day for caps in steps] for name, steps in ladders.items()}, now()) if ladders else None,
+        "chart": plan_chart(plan.title, drawn, now()) if drawn else None,
     }  # fmt: skip
     return render(request, "warming/plan.html", context)
 
@@ -196,8 +199,9 @@ def _board() -> dict[str, Any]:
 
 def _curve(one: Warmup, rules: WarmingPolicy | None, at: datetime) -> Any:
     length = day_s(rules)
-    steps, plan = stages(one.plan, one.provider.key, one.pace), stages(one.plan, one.provider.key)
-    return curve(one, figures.name_of(one), list(one.days.all()), steps, plan, day_number(one, at, length), length)
+    plan = plan_for(one)
+    expected = path_of(plan, pace_of(one, rules), EVERYTHING, CURVE_DAYS, stage_of(one)) if one.state == Warmup.State.WARMING else []
+    return curve(one, figures.name_of(one), list(one.days.all()), plan, expected, day_number(one, at, length), length)
 
 
 def _table(found: list[Any]) -> list[tuple[int, list[Any]]]:

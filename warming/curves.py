@@ -6,33 +6,32 @@ from datetime import datetime, timedelta
 from mailplatform.shell.charts import Chart, Series
 from mailplatform.shell.formats import number
 from warming.forecast import Day
-from warming.ladder import Caps
+from warming.plan import Plan
 from warming.warmups import Warmup, WarmupDay
 
 
-def curve(one: Warmup, name: str, days: Sequence[WarmupDay], steps: Sequence[Caps], plan: Sequence[Caps], today: int, day_s: float) -> Chart:
-    """One path: planned, cap, sent and expected, on a logarithmic axis."""
+def curve(one: Warmup, name: str, days: Sequence[WarmupDay], plan: Plan, expected: Sequence[Day], today: int, day_s: float) -> Chart:
+    """One path: planned, cap, sent and expected, on a logarithmic axis. `expected` begins today."""
     by_number = {day.number: day for day in days}
-    last = max(len(plan), today + max(0, len(steps) - one.stage) + 1)
-    numbers = range(1, last + 1)
+    numbers = range(1, max(int(plan.days[-1]) + 1, today + len(expected)) + 1)
     cap: list[float | None] = []
     for n in numbers:
-        cap.append(None if n > today else by_number[n].cap if n in by_number else (cap[-1] if cap else steps[0].per_day))
-    if one.running and today <= last:
+        cap.append(None if n > today else by_number[n].cap if n in by_number else (cap[-1] if cap else plan.first))
+    if one.running:
         cap[today - 1] = one.cap_per_day
     sent = [by_number[n].attempted or None if n in by_number else None for n in numbers]
-    expected = [None if n < today or not one.running else steps[min(len(steps), one.stage + n - today) - 1].per_day for n in numbers]
-    planned = [plan[min(n, len(plan)) - 1].per_day for n in numbers]
+    ahead = [None if n < today or n - today >= len(expected) else expected[n - today].cap for n in numbers]
+    planned = [plan.cap_at(n - 1) for n in numbers]
     total = sum(day.attempted for day in days)
     label = (
-        f"Day {today} of the warm-up at {name}: the plan is {number(planned[min(today, last) - 1])} a day, the cap {number(one.cap_per_day)}; "
+        f"Day {today} of the warm-up at {name}: the plan is {number(plan.cap_at(today - 1))} a day, the cap {number(one.cap_per_day)}; "
         f"{number(total)} sent in all, {number(by_number[today].attempted) if today in by_number else 0} today."
     )
     series = [
         Series("planned", planned, look="quiet", dash="dash"),
         Series("cap", cap, look="main"),
         Series("sent", sent, look="main", filled=True),
-        Series("expected", expected, look="main", dash="dots"),
+        Series("expected", ahead, look="main", dash="dots"),
     ]
     times = [one.started_at + timedelta(seconds=(n - 1) * day_s) for n in numbers]
     return Chart(name, label, times, series, unit="/day", note=label, height=200, logarithmic=True)

@@ -22,7 +22,7 @@ COUNTERS = ("attempted", "delivered", "deferred", "blocked", "bounced", "complai
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What was decided. What is None stays as it is; `anew`: the stage's evidence counts from now."""
+    """What was decided. What is None stays as it is; `anew`: the stage's evidence counts from now; `begins`: its time does."""
 
     kind: str
     sentence: str
@@ -35,6 +35,7 @@ class Change:
     pace: float | None = None
     plan_id: int | None = None
     anew: bool = False
+    begins: bool = False
     carried: dict[str, Any] | None = None
     look_again_at: datetime | None = None
     paused_until: datetime | None = None
@@ -56,6 +57,15 @@ def settle(seen: Warmup, change: Change, at: datetime, policy: WarmingPolicy | N
     return warmup
 
 
+def go_on(seen: Warmup, change: Change, at: datetime) -> bool:
+    """A hold that needs no row of its own: what the controller remembers is kept, and fresh evidence counts from now where it says so. No cap changes."""
+    values: dict[str, Any] = {"carried": change.carried} if change.carried is not None and change.carried != seen.carried else {}
+    if change.anew:
+        values |= {"stage_since": at, **dict.fromkeys(COUNTERS, 0)}
+    guard = Warmup.objects.filter(pk=seen.pk, decisions=seen.decisions, state=seen.state, stage_since=seen.stage_since)
+    return bool(values and guard.update(**values))
+
+
 def _values(seen: Warmup, change: Change, at: datetime) -> dict[str, Any]:
     asked = {
         "state": change.state, "stage": change.stage, "cap_per_day": change.per_day, "cap_per_hour": change.per_hour, "pace": change.pace,
@@ -67,6 +77,8 @@ def _values(seen: Warmup, change: Change, at: datetime) -> dict[str, Any]:
         paused = change.state == State.PAUSED
         values |= {"paused_by": (change.by or "the controller") if paused else "", "paused_until": change.paused_until if paused else None}
         values |= {"ended_at": at if change.state in LIFTED else None}
+    if change.begins:
+        values |= {"stage_since": at}
     if change.anew:
         values |= {"stage_since": at, **dict.fromkeys(COUNTERS, 0)}
     return values

@@ -1,5 +1,6 @@
 """Figures of warm-ups for the console: the board, one IP, how a path fares. Reads small tables by index; no table of mail, no minutes."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,11 +8,13 @@ from datetime import datetime, timedelta
 from django.db.models import Count
 
 from mailplatform.shell import formats
+from mailplatform.shell.clock import now
 from pools.models import PoolMember, SendingIP
 from warming.caps import TAIL, Used, day_s, is_short, used_of
+from warming.controller import LEAST_STEP
 from warming.counted import day_number
-from warming.judge import HOLDS, PAUSES, STEPS_BACK, USED_SHARE, said, tripped
-from warming.ladder import stages
+from warming.judge import in_trouble, pace_of, place, places, plan_for, said, stage_of
+from warming.plan import Plan
 from warming.warmups import WarmingPolicy, Warmup, WarmupDay, WarmupDecision
 
 TOO_LITTLE = 20  # attempts that say nothing yet
@@ -24,6 +27,7 @@ class Row:
 
     warmup: Warmup
     name: str
+    stage: int
     stages: int
     sent: int
     health: str
@@ -97,12 +101,17 @@ def name_of(one: Warmup) -> str:
 
 
 def row_of(one: Warmup, sent: int, rules: WarmingPolicy | None, at: datetime) -> Row:
-    steps = stages(one.plan, one.provider.key, one.pace)
+    plan = plan_for(one)
     health, detail = health_of(one)
-    words, when = next_of(one, [caps.per_day for caps in steps], at, rules)
-    left = max(0, len(steps) - one.stage + 1)
-    full = at + timedelta(seconds=left * day_s(rules)) if one.state == Warmup.State.WARMING and health != "limited" else None
-    return Row(one, name_of(one), len(steps), sent, health, detail, words, when, full)
+    words, when = next_of(one, plan, rules)
+    full = at + timedelta(seconds=days_left(one, plan, rules) * day_s(rules)) if one.state == Warmup.State.WARMING and health != "limited" else None
+    return Row(one, name_of(one), place(plan, one.cap_per_day), places(plan), sent, health, detail, words, when, full)
+
+
+def days_left(one: Warmup, plan: Plan, rules: WarmingPolicy | None) -> float:
+    """At its speed of today, with mail waiting and clean."""
+    pace, speed = pace_of(one, rules), stage_of(one).speed
+    return max(0.0, plan.days[-1] - plan.day_of(one.cap_per_day)) / max(0.05, pace.first * pace.times if speed is None else speed) + 1
 
 
 def health_of(one: Warmup) -> tuple[str, str]:
@@ -111,27 +120,29 @@ def health_of(one: Warmup) -> tuple[str, str]:
         return "paused", f"by {one.paused_by}" if one.paused_by else ""
     if one.state == Warmup.State.WAITING:
         return "waiting", "no mail yet"
-    if gate := tripped(one, (*PAUSES, *STEPS_BACK, *HOLDS)):
-        return "limited", said(one, gate)
+    if found := in_trouble(one):
+        return "limited", said(one, found)
+    if (until := stage_of(one).cool_until) is not None and until > now():
+        return "limited", "rests after trouble"
     if one.attempted < TOO_LITTLE:
         return "working", "too little yet"
     return "good", f"{formats.percent(one.deferred, one.attempted)} deferred"
 
 
-def next_of(one: Warmup, caps: Sequence[int], at: datetime, rules: WarmingPolicy | None) -> tuple[str, datetime | None]:
-    """What is decided next, and when at the earliest; a time is given where it is known."""
+def next_of(one: Warmup, plan: Plan, rules: WarmingPolicy | None) -> tuple[str, datetime | None]:
+    """What is decided next, and when at the earliest where that is known."""
+    cap = formats.number(one.cap_per_day)
     if one.state == Warmup.State.PAUSED:
-        if one.paused_until:
-            return f"Goes on with {formats.number(one.cap_per_day)}", one.paused_until
-        return "Stays paused until a person resumes it", None
-    if tripped(one, (*PAUSES, *STEPS_BACK, *HOLDS)):
-        return one.verdict or f"Hold at {formats.number(one.cap_per_day)}", one.look_again_at
+        return (f"Goes on with {cap}", one.paused_until) if one.paused_until else ("Stays paused until a person resumes it", None)
     if rules is not None and not rules.is_on:
         return "None: warming is switched off", None
-    share = formats.percent(USED_SHARE, 1.0, 0)
-    if one.stage >= len(caps):
-        return f"Finish: full volume when {share} of the cap is used and clean", None
-    return f"Advance to {formats.number(caps[one.stage])} when {share} of the cap is used and clean", None
+    if in_trouble(one):
+        return one.verdict or f"Holds at {cap}", one.look_again_at
+    if (until := stage_of(one).cool_until) is not None and until > now():
+        return f"Rests at {cap}, then goes on", until
+    missing = math.ceil(LEAST_STEP * one.cap_per_day) - one.attempted
+    what = "Finish: full volume" if one.cap_per_day >= plan.ceiling else "Advance"
+    return f"{what} when {formats.number(missing)} more were sent and are clean" if missing > 0 else f"{what}: enough was sent and is clean", None
 
 
 def decisions(of: Iterable[int] | None = None, most: int = 12) -> list[WarmupDecision]:
@@ -153,7 +164,7 @@ def may_warm() -> list[SendingIP]:
 
 def _of_ip(found: list[Warmup], sent: dict[int, int], pools: tuple[str, ...], rules: WarmingPolicy | None, at: datetime) -> IpRows:
     going = [one for one in found if one.state != Warmup.State.WAITING]
-    rows = sorted((row_of(one, sent.get(one.pk, 0), rules, at) for one in going), key=lambda row: (row.rank, row.warmup.stage / row.stages, row.name))
+    rows = sorted((row_of(one, sent.get(one.pk, 0), rules, at) for one in going), key=lambda row: (row.rank, row.stage / row.stages, row.name))
     waiting = tuple(sorted((one for one in found if one.state == Warmup.State.WAITING), key=name_of))
     plans = tuple(dict.fromkeys(f"{one.plan.title} v{one.plan.version}" for one in (going or found)))
     return IpRows(found[0].ip, pools, max(day_number(one, at, day_s(rules)) for one in found), plans, tuple(rows), waiting)

@@ -1,102 +1,79 @@
-"""Judge: what is made of one warm-up's evidence, as a change to write down. Pure but for the formats.
+"""Judge: what the controller makes of one warm-up's row and evidence, as a change to write down.
 
-Promises: advances on clean evidence alone, and only when the cap was used; steps back or pauses on blocks, whatever else looks well; bad evidence below its
-floor of attempts holds nobody. A pause by a person ends by a person.
+Owns: the way from rows to the controller's values and back, and what is not the controller's: that a warm-up begins with its first message, that a pause ends
+when its time has come, and that a person's pause ends by a person. Never: reads or writes the database.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
 from mailplatform.shell import formats
-from warming.decided import COUNTERS, Change, Kind, State
-from warming.ladder import Caps, stages
-from warming.warmups import Warmup
+from warming.controller import Act, Decision, Pace, Stage, decide, remembered
+from warming.decided import Change, Kind, State
+from warming.gates import StageEvidence, Trouble, trouble
+from warming.plan import Plan, plan_of
+from warming.warmups import WarmingPolicy, Warmup
 
-LOOK_EVERY = 1 / 96  # of a day
-USED_SHARE = 0.9  # of a cap before the next stage
-BACK = 2  # stages
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """A share of the attempts at which something is done, once there were `floor` of them."""
-
-    name: str
-    counter: str
-    share: float
-    floor: int
-    least: int = 1
+KINDS = {Act.ADVANCE: Kind.ADVANCE, Act.HOLD: Kind.HOLD, Act.STEP_BACK: Kind.STEP_BACK, Act.PAUSE: Kind.PAUSE, Act.FINISH: Kind.FINISH}
 
 
-PAUSES = (Gate("blocked", "blocked", 0.2, 20, 5), Gate("bounced as unknown", "bounced", 0.1, 200), Gate("complaints", "complaints", 0.005, 1000))
-STEPS_BACK = (
-    Gate("blocked", "blocked", 0.02, 20, 2), Gate("deferred", "deferred", 0.25, 100), Gate("bounced as unknown", "bounced", 0.05, 200),
-    Gate("complaints", "complaints", 0.003, 1000),
-)  # fmt: skip
-HOLDS = (
-    Gate("blocked", "blocked", 0.0, 1), Gate("deferred", "deferred", 0.1, 30), Gate("bounced as unknown", "bounced", 0.02, 100),
-    Gate("complaints", "complaints", 0.001, 1000),
-)  # fmt: skip
-
-
-def judge(warmup: Warmup, at: datetime, day_s: float) -> Change | None:
+def judge(warmup: Warmup, at: datetime, day_s: float, rules: WarmingPolicy | None = None, idle_days: float = 0.0) -> Change | None:
     """What to do now; None: nothing to say."""
     if warmup.state == State.WAITING:
-        return Change(Kind.BEGIN, "The first message went: its first stage counts from here.", state=State.WARMING) if warmup.attempted else None
+        words = f"The first message went: it counts from here, at {_a_day(warmup.cap_per_day)}."
+        return Change(Kind.BEGIN, words, state=State.WARMING, begins=True) if warmup.attempted else None
     if warmup.state == State.PAUSED:
         over = warmup.paused_until is not None and at >= warmup.paused_until
         return Change(Kind.RESUME, f"The pause is over: it goes on with {_a_day(warmup.cap_per_day)}.", state=State.WARMING, anew=True) if over else None
-    return _running(warmup, stages(warmup.plan, warmup.provider.key, warmup.pace), at, day_s)
+    plan = plan_for(warmup)
+    return _change(warmup, decide(stage_of(warmup), evidence_of(warmup, idle_days), plan, pace_of(warmup, rules), at, day_s), plan)
 
 
-def _running(warmup: Warmup, steps: Sequence[Caps], at: datetime, day_s: float) -> Change | None:
-    again = at + timedelta(seconds=day_s * LOOK_EVERY)
-    if gate := tripped(warmup, PAUSES):
-        until = at + timedelta(seconds=day_s)
-        stage = max(1, warmup.stage - BACK)
-        caps = steps[stage - 1]
-        words = f"Paused for a day: {said(warmup, gate)}. Then it goes on with {_a_day(caps.per_day)}."
-        return Change(Kind.PAUSE, words, facts(warmup, gate), state=State.PAUSED, stage=stage, per_day=caps.per_day, per_hour=caps.per_hour, paused_until=until)
-    if (gate := tripped(warmup, STEPS_BACK)) and warmup.stage > 1:
-        stage = max(1, warmup.stage - BACK)
-        caps = steps[stage - 1]
-        words = f"Steps back to {_a_day(caps.per_day)}: {said(warmup, gate)}."
-        return _to(Kind.STEP_BACK, words, facts(warmup, gate), stage, caps, again)
-    if gate := tripped(warmup, HOLDS):
-        return Change(Kind.HOLD, f"Holds at {_a_day(warmup.cap_per_day)}: {said(warmup, gate)}.", facts(warmup, gate), look_again_at=again)
-    if warmup.attempted < USED_SHARE * warmup.cap_per_day:
-        return None
-    clean = f"{formats.percent(warmup.attempted, warmup.cap_per_day, 0)} of {formats.number(warmup.cap_per_day)} used, {said_clean(warmup)}"
-    if warmup.stage >= len(steps):
-        return Change(Kind.FINISH, f"Full volume: {clean}.", facts(warmup), state=State.FINISHED)
-    caps = steps[warmup.stage]
-    return _to(Kind.ADVANCE, f"Advances to {_a_day(caps.per_day)}: {clean}.", facts(warmup), warmup.stage + 1, caps, again)
+def plan_for(warmup: Warmup) -> Plan:
+    return plan_of(warmup.plan, warmup.provider.key)
 
 
-def tripped(warmup: Warmup, gates: Sequence[Gate]) -> Gate | None:
-    """The first gate that this stage's evidence does not pass."""
-    n = max(1, warmup.attempted)
-    counts = [(gate, getattr(warmup, gate.counter)) for gate in gates if warmup.attempted >= gate.floor]
-    return next((gate for gate, count in counts if count >= gate.least and count / n >= gate.share), None)
+def stage_of(warmup: Warmup) -> Stage:
+    return remembered(warmup.cap_per_day, warmup.stage_since, warmup.carried)
 
 
-def said(warmup: Warmup, gate: Gate) -> str:
+def evidence_of(warmup: Warmup, idle_days: float = 0.0) -> StageEvidence:
+    counts = (warmup.attempted, warmup.delivered, warmup.deferred, warmup.blocked, warmup.bounced, warmup.complaints)
+    return StageEvidence(*counts, idle_days=idle_days)
+
+
+def pace_of(warmup: Warmup, rules: WarmingPolicy | None) -> Pace:
+    """The controller's own bounds, as often as a person wants them for this path."""
+    return Pace(times=warmup.pace)
+
+
+def place(plan: Plan, cap: float) -> int:
+    """Which day of the plan a cap stands on, from 1."""
+    return max(1, int(plan.day_of(cap) + 1e-6) + 1)
+
+
+def places(plan: Plan) -> int:
+    return int(plan.days[-1]) + 1
+
+
+def in_trouble(warmup: Warmup) -> Trouble | None:
+    """What its evidence would make the controller hold, step back or pause for."""
+    gates = plan_for(warmup).gates
+    return next((found for limits in (gates.pause, gates.back, gates.hold) if (found := trouble(evidence_of(warmup), limits))), None)
+
+
+def said(warmup: Warmup, what: Trouble) -> str:
     """The evidence: "3 of 88 attempts blocked"."""
-    return f"{formats.number(getattr(warmup, gate.counter))} of {formats.plural(warmup.attempted, 'attempt')} {gate.name}"
+    evidence = evidence_of(warmup)
+    return f"{formats.number(evidence.of(what))} of {formats.plural(evidence.attempted, 'attempt')} {what.words}"
 
 
-def said_clean(warmup: Warmup) -> str:
-    return f"{formats.percent(warmup.deferred, max(1, warmup.attempted))} deferred, {'no block' if not warmup.blocked else f'{warmup.blocked} blocked'}"
-
-
-def facts(warmup: Warmup, gate: Gate | None = None) -> dict[str, Any]:
-    return {name: getattr(warmup, name) for name in COUNTERS} | {"reason": gate.name if gate else "clean"}
-
-
-def _to(kind: str, sentence: str, evidence: dict[str, Any], stage: int, caps: Caps, again: datetime) -> Change:
-    return Change(kind, sentence, evidence, stage=stage, per_day=caps.per_day, per_hour=caps.per_hour, anew=True, look_again_at=again)
+def _change(warmup: Warmup, decision: Decision, plan: Plan) -> Change:
+    states = {Act.PAUSE: State.PAUSED, Act.FINISH: State.FINISHED}
+    return Change(
+        KINDS[decision.act], decision.sentence, {**decision.evidence, "reason": decision.reason}, state=states.get(decision.act),
+        stage=place(plan, decision.cap_per_day), per_day=decision.cap_per_day, per_hour=decision.cap_per_hour, anew=decision.anew,
+        carried=decision.stage.carried(), look_again_at=decision.look_again_at, paused_until=decision.paused_until,
+    )  # fmt: skip
 
 
 def _a_day(cap: int) -> str:

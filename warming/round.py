@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Max
 
 from mailplatform.shell.notices import clear_notice, raise_notice
-from warming.caps import TAIL, day_s, is_short, write_caps
+from warming.caps import TAIL, Used, day_s, is_short, used_of, write_caps
 from warming.counted import OPEN_MIN, Minutes, count, day_number, news, read_minutes
-from warming.decided import Change, Kind, State, settle
+from warming.decided import Change, Kind, State, go_on, settle
 from warming.judge import judge
 from warming.start import consider, idle_ips, mark_warm, policy, unknown_ips
-from warming.warmups import IpPast, WarmingPolicy, Warmup
+from warming.warmups import IpPast, WarmingPolicy, Warmup, WarmupDay
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ LOOKS_A_SHORT_DAY = 5  # in the sandbox
 IDLE_EVERY = timedelta(hours=1)
 ALIVE_EVERY = timedelta(minutes=10)  # how exactly it is known when an IP last sent
 NOTICE = "warmup_paused"
+QUIET = ("thin", "used too little", "rests", "idle", "at the end")  # holds that are no news the day something was decided
 
 
 def begin() -> Callable[[datetime], None]:
@@ -51,8 +53,9 @@ class _Rounds:
         minutes = read_minutes({one.ip_id for one in running}, since)
         tails = _tails(running, minutes)
         active = [self._count(one, minutes, tails, at, rules) for one in running]
+        idle = _idle_days([one for one in active if one.state == State.WARMING], at, rules)
         for one in active:
-            self._judge(one, at, rules)
+            self._judge(one, at, rules, idle.get(one.pk, 0.0))
         WarmingPolicy.objects.filter(pk=rules.pk).update(counted_to=at)
 
     def _is_time(self, rules: WarmingPolicy, at: datetime) -> bool:
@@ -80,13 +83,13 @@ class _Rounds:
         _alive(one, at)
         return count(one.pk, told, at, day_s(rules))
 
-    def _judge(self, one: Warmup, at: datetime, rules: WarmingPolicy) -> None:
-        change = judge(one, at, day_s(rules)) if one.running else None
-        if change is not None and not _said_already(one, change, at, day_s(rules)):
-            after = settle(one, change, at, rules)
-            if after is not None:
-                _tell(after, change, at)
-                return
+    def _judge(self, one: Warmup, at: datetime, rules: WarmingPolicy, idle_days: float) -> None:
+        change = judge(one, at, day_s(rules), rules, idle_days) if one.running else None
+        if change is not None and _said_already(one, change, at, day_s(rules)):
+            go_on(one, change, at)
+        elif change is not None and (after := settle(one, change, at, rules)) is not None:
+            _tell(after, change, at)
+            return
         if one.state != State.PAUSED and (is_short(rules) or one.day_caps_of):
             _new_short_day(one, at, rules)
 
@@ -104,8 +107,15 @@ def _said_already(one: Warmup, change: Change, at: datetime, a_day_s: float) -> 
     if change.kind != Kind.HOLD:
         return False
     last = one.made.order_by("-number").first()
-    same = last is not None and last.kind == Kind.HOLD and last.evidence.get("reason") == change.evidence.get("reason")
+    quiet = change.evidence.get("reason") in QUIET
+    same = last is not None and (quiet or (last.kind == Kind.HOLD and last.evidence.get("reason") == change.evidence.get("reason")))
     return bool(same and last and (at - last.at).total_seconds() < a_day_s)
+
+
+def _idle_days(warming: list[Warmup], at: datetime, rules: WarmingPolicy) -> dict[int, float]:
+    """Days since each of them last sent something, whole ones."""
+    last = dict(WarmupDay.objects.filter(warmup_id__in=[one.pk for one in warming]).values_list("warmup_id").annotate(last=Max("number")))
+    return {one.pk: max(0.0, float(day_number(one, at, day_s(rules)) - last[one.pk] - 1)) for one in warming if one.pk in last}
 
 
 def _tell(after: Warmup, change: Change, at: datetime) -> None:
@@ -128,6 +138,10 @@ def _new_short_day(one: Warmup, at: datetime, rules: WarmingPolicy) -> None:
     number = day_number(one, at, day_s(rules)) if is_short(rules) else 0
     if one.day_caps_of == number:
         return
+    used = used_of([one.path_id]).get(one.path_id, Used()).day
     with transaction.atomic():
-        if Warmup.objects.filter(pk=one.pk, state=one.state, decisions=one.decisions, day_caps_of=one.day_caps_of).update(day_caps_of=number):
+        if Warmup.objects.filter(pk=one.pk, state=one.state, decisions=one.decisions, day_caps_of=one.day_caps_of).update(
+            day_caps_of=number, day_base=used
+        ):
+            one.day_base = used
             write_caps(one, rules)

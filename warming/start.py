@@ -19,8 +19,8 @@ from mailplatform.shell.clock import now
 from pools.models import Path, PoolMember, Provider, SendingIP
 from warming.caps import write_caps
 from warming.counted import whole_minute
-from warming.ladder import first_stage
 from warming.models import WarmupPlan
+from warming.plan import plan_of
 from warming.warmups import IpPast, WarmingPolicy, Warmup, WarmupDecision
 
 HISTORY_DAYS = 30
@@ -121,9 +121,10 @@ def idle_ips(rules: WarmingPolicy, at: datetime) -> list[SendingIP]:
 
 
 def _warmup(path: Path, ip: SendingIP, provider: Provider, plan: WarmupPlan, why: str, at: datetime) -> Warmup:
-    caps = first_stage(plan, provider.key)
+    curve = plan_of(plan, provider.key)
     return Warmup(
-        path=path, ip=ip, provider=provider, plan=plan, why=why[:200], cap_per_day=caps.per_day, cap_per_hour=caps.per_hour, started_at=at, stage_since=at,
+        path=path, ip=ip, provider=provider, plan=plan, why=why[:200], cap_per_day=curve.first, cap_per_hour=curve.hour_of(curve.first),
+        started_at=at, stage_since=at,
         counted_from=whole_minute(at), decisions=1,
     )  # fmt: skip
 

@@ -97,6 +97,7 @@ class Warmup(models.Model):
     counted_from = models.DateTimeField(help_text="What minutes before this one told is in the counters for good.")
     seen = models.JSONField(default=dict, blank=True, help_text="What of the minutes since then is in the counters: an engine may add to them yet.")
     day_caps_of = models.PositiveIntegerField(default=0, help_text="In the sandbox: for which of its short days the caps were last written.")
+    day_base = models.PositiveIntegerField(default=0, help_text="In the sandbox: what of the long day's cap was reserved when that short day began.")
     attempted = models.BigIntegerField(default=0, help_text="In this stage, as all that follow.")
     delivered = models.BigIntegerField(default=0)
     deferred = models.BigIntegerField(default=0)

@@ -17,8 +17,7 @@ from mailplatform.up.installation import write_private
 from mailplatform.up.seed import PLATFORM_DOMAIN, simulated_dns
 from pools.models import Node, Pool, PoolMember, SendingIP
 from warming.caps import write_caps
-from warming.judge import judge, said_clean
-from warming.ladder import stages
+from warming.judge import judge, place, plan_for
 from warming.start import begin, policy
 from warming.warmups import Warmup, WarmupDay, WarmupDecision
 
@@ -29,11 +28,10 @@ DAY = timedelta(days=1)
 class Past:
     """How far a path has come, and what its stage has seen: shares of the attempts, and how much of the cap was used."""
 
-    stage: int
+    day: int
     used: float
     deferred: float = 0.004
     blocked: float = 0.0
-    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +45,11 @@ class Demo:
 
 DEMOS = (
     Demo("north-1", 1, "shared-marketing", 9, {
-        "google": Past(9, 0.36), "microsoft_consumer": Past(6, 0.4, deferred=0.13), "microsoft_365": Past(9, 0.31, 0.006),
+        "google": Past(9, 0.36), "microsoft_consumer": Past(6, 0.4, deferred=0.08), "microsoft_365": Past(9, 0.31, 0.006),
         "yahoo": Past(8, 0.4, 0.008), "apple": Past(9, 0.33, 0.003), "default": Past(7, 0.52, 0.011),
     }),
     Demo("south-1", 2, "shared-notification", 3, {
-        "google": Past(3, 0.68, 0.002), "microsoft_consumer": Past(2, 0.6, 0.005), "yahoo": Past(1, 0.92, 0.02, 0.35, paused=True),
+        "google": Past(3, 0.68, 0.002), "microsoft_consumer": Past(2, 0.6, 0.005), "yahoo": Past(1, 0.92, 0.02, 0.35),
         "gmx_webde": Past(2, 0.1, 0.0),
     }),
 )  # fmt: skip
@@ -84,35 +82,31 @@ def _make(demo: Demo) -> bool:
 
 def _live_through(one: Warmup, past: Past, days: int, at: datetime) -> None:
     """As if the controller had led it here."""
-    steps = stages(one.plan, one.provider.key)
-    first = days - past.stage  # days on which it waited, at the first stage
-    for day in range(1, days):
-        stage = max(1, day - first)
-        caps = steps[stage - 1]
-        sent = round(caps.per_day * (0.97 if day > first else 0.3))
-        WarmupDay.objects.create(warmup=one, number=day, stage=stage, cap=caps.per_day, attempted=sent, delivered=sent)
-        if day > first and stage < past.stage:
-            after = steps[stage]
-            sentence = f"Advances to {after.per_day:,} a day: 97 % of {caps.per_day:,} used, 0.4 % deferred, no block."
-            _decide(one, WarmupDecision.Kind.ADVANCE, sentence, one.started_at + (day - 0.2) * DAY, stage, stage + 1, caps.per_day, after.per_day)
-    caps = steps[past.stage - 1]
-    one.stage, one.cap_per_day, one.cap_per_hour, one.state = past.stage, caps.per_day, caps.per_hour, Warmup.State.WARMING
-    one.attempted = round(past.used * caps.per_day)
+    plan = plan_for(one)
+    caps = [plan.cap_at(max(0, day - (days - past.day)) * 1.3) for day in range(days)]  # it waited for its first message for a while
+    for day, cap in enumerate(caps[:-1], 1):
+        sent = round(cap * (0.97 if caps[day] > cap else 0.3))
+        WarmupDay.objects.create(warmup=one, number=day, stage=place(plan, cap), cap=cap, attempted=sent, delivered=sent)
+        if caps[day] > cap:
+            sentence = f"Advances to {caps[day]:,} a day: {sent:,} sent at {cap:,}, 0.4 % deferred, no block."
+            _decide(one, WarmupDecision.Kind.ADVANCE, sentence, one.started_at + (day - 0.2) * DAY, place(plan, cap), place(plan, caps[day]), cap, caps[day])
+    one.cap_per_day, one.cap_per_hour, one.stage, one.state = caps[-1], plan.hour_of(caps[-1]), place(plan, caps[-1]), Warmup.State.WARMING
+    one.attempted = round(past.used * caps[-1])
     one.deferred, one.blocked = round(past.deferred * one.attempted), round(past.blocked * one.attempted)
     one.delivered = one.attempted - one.deferred - one.blocked
     one.stage_since = one.judged_at = at - timedelta(hours=5)
-    one.counted_from, one.verdict = at.replace(second=0, microsecond=0), said_clean(one).capitalize() + "."
+    one.counted_from, one.carried = at.replace(second=0, microsecond=0), {"speed": 1.3, "cool_until": None, "clean_days": 1.0}
     WarmupDay.objects.create(
         warmup=one, number=days, stage=one.stage, cap=one.cap_per_day, attempted=one.attempted, delivered=one.delivered, deferred=one.deferred,
         blocked=one.blocked,
     )  # fmt: skip
     found = judge(one, at - timedelta(hours=2), 86_400)
-    if past.paused or (found and found.kind == WarmupDecision.Kind.HOLD):
-        assert found is not None
+    if found is not None and found.kind in (WarmupDecision.Kind.HOLD, WarmupDecision.Kind.PAUSE):
         one.verdict = found.sentence
-        if past.paused:
+        _decide(one, found.kind, found.sentence, at - timedelta(hours=2), one.stage, one.stage, one.cap_per_day, one.cap_per_day)
+        if found.kind == WarmupDecision.Kind.PAUSE:
             one.state, one.paused_by, one.paused_until = Warmup.State.PAUSED, "the controller", found.paused_until
-        _decide(one, found.kind, found.sentence, at - timedelta(hours=2), one.stage, one.stage, one.cap_per_day, 0 if past.paused else one.cap_per_day)
+            one.cap_per_day, one.cap_per_hour = found.per_day or 1, found.per_hour or 1
     one.save()
     write_caps(one, policy())
 

@@ -1,6 +1,6 @@
 """A pool with the catalogue's providers, an IP that joins it, and what engines would write of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,6 +14,7 @@ from warming.plans import load_plans
 from warming.start import first_policy, policy
 from warming.warmups import WarmingPolicy, Warmup
 
+CLOCK: list[datetime] = []  # of the rounds; what happens, happens then
 COUNTERS = ("attempted", "delivered", "deferred", "blocked", "bounced_recipient", "complaints")
 
 
@@ -47,7 +48,7 @@ def path(ip: SendingIP, provider: str = "google") -> Path:
 
 def happened(ip: SendingIP, provider: str = "google", at: datetime | None = None, **counts: int) -> None:
     """As an engine adds it to the minute."""
-    minute = (at or now()).replace(second=0, microsecond=0)
+    minute = (at or (CLOCK[0] if CLOCK else now())).replace(second=0, microsecond=0)
     row, _ = PathMinute.objects.get_or_create(ip_id=ip.pk, provider_id=Provider.objects.get(key=provider).pk, minute=minute)
     for name, amount in counts.items():
         setattr(row, name, getattr(row, name) + amount)
@@ -69,14 +70,15 @@ def house(request: pytest.FixtureRequest) -> House:
 
 
 @pytest.fixture
-def rounds(house: House) -> Callable[..., None]:
-    """Rounds of one steward, a minute apart unless told otherwise."""
+def rounds(house: House) -> Iterator[Callable[..., None]]:
+    """Rounds of one steward, ten seconds apart unless told otherwise."""
     act = warming_round.begin()
-    clock = [now()]
+    CLOCK[:] = [now()]
 
     def make(n: int = 1, after: timedelta = timedelta(seconds=10)) -> None:
         for _ in range(n):
-            clock[0] += after
-            act(clock[0])
+            CLOCK[0] += after
+            act(CLOCK[0])
 
-    return make
+    yield make
+    CLOCK.clear()
