@@ -67,7 +67,8 @@ class PoolAdmin(ModelAdmin):
 
 @admin.register(models.Stream)
 class StreamAdmin(ModelAdmin):
-    list_display = ("name", "tenant", "purpose", "pool", "is_default")
+    list_display = ("name", "tenant", "purpose", "pool", "is_default", "held_why")
+    readonly_fields = ("held_why",)
     list_filter = ("purpose", "tenant")
     search_fields = ("name", "tenant__name")
     list_select_related = ("tenant", "pool")

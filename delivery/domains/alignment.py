@@ -10,6 +10,8 @@ from typing import Any
 from delivery.domains.readiness import LACKS, State
 
 NEEDED = ("spf", "dkim", "dmarc", "alignment")
+# The same in PostgreSQL's words: something that is needed is not met.
+MISSING = '$.providers[*].requirements[*] ? (@.name like_regex "^(' + "|".join(NEEDED) + ')$" && @.state != "' + State.MET + '")'
 
 
 def lacks(verdict: Mapping[str, Any]) -> str:

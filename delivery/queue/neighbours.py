@@ -27,22 +27,22 @@ SPEND = """
 HOLD_READY = f"""
     WITH gone AS (
         DELETE FROM delivery_ready WHERE ctid = ANY (ARRAY(
-            SELECT ctid FROM delivery_ready WHERE stream_id = %(stream)s AND fingerprint <> 0 LIMIT {A_MOVE} FOR UPDATE SKIP LOCKED))
+            SELECT ctid FROM delivery_ready WHERE stream_id = %(stream)s AND fingerprint <> 0 LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
         RETURNING *)
     INSERT INTO delivery_waiting ({columns.LIST}, why, scope, due_at)
     SELECT {columns.select("gone")}, 'hold', %(scope)s, gone.expires_at FROM gone
     RETURNING id, tenant_id
 """
 # A scheduled one stays scheduled: it is held when it is due (queue.promote).
-HOLD_WAITING = f"""
+HOLD_WAITING = """
     UPDATE delivery_waiting SET why = 'hold', scope = %(scope)s, due_at = expires_at
      WHERE ctid = ANY (ARRAY(
             SELECT ctid FROM delivery_waiting
              WHERE stream_id = %(stream)s AND fingerprint <> 0 AND why IN ('retry', 'quota', 'lane', 'sorting', 'campaign')
-             LIMIT {A_MOVE} FOR UPDATE SKIP LOCKED))
+             LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
     RETURNING id, tenant_id
 """
-HELD = f"SELECT id FROM delivery_waiting WHERE why = 'hold' AND scope = %(scope)s AND stream_id = %(stream)s LIMIT {A_MOVE} FOR UPDATE SKIP LOCKED"
+HELD = "SELECT id FROM delivery_waiting WHERE why = 'hold' AND scope = %(scope)s AND stream_id = %(stream)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED"
 RELEASE = """
     UPDATE delivery_waiting w SET why = %(why)s, scope = %(says)s, due_at = u.due_at
       FROM unnest(%(ids)s::uuid[], %(due)s::timestamptz[]) AS u(id, due_at)
@@ -54,17 +54,17 @@ SLOW_READY = f"""
     DELETE FROM delivery_ready WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM delivery_ready
          WHERE tenant_id = %(tenant)s AND stream_id = ANY (%(streams)s) AND fingerprint <> 0 AND ready_at < %(before)s
-         LIMIT {A_MOVE} FOR UPDATE SKIP LOCKED))
+         LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
     RETURNING {columns.LIST}
 """
 INTO_WAITING = f"""
     INSERT INTO delivery_waiting ({columns.LIST}, why, scope, due_at)
     VALUES ({", ".join(f"%({column})s" for column in columns.QUEUE)}, 'quota', %(scope)s, %(due_at)s)
 """
-LET_GO = f"""
+LET_GO = """
     UPDATE delivery_waiting SET scope = '', due_at = platform_now()
      WHERE ctid = ANY (ARRAY(
-            SELECT ctid FROM delivery_waiting WHERE tenant_id = %(tenant)s AND why = 'quota' AND scope = %(scope)s LIMIT {A_MOVE} FOR UPDATE SKIP LOCKED))
+            SELECT ctid FROM delivery_waiting WHERE tenant_id = %(tenant)s AND why = 'quota' AND scope = %(scope)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
 """
 
 
@@ -96,14 +96,15 @@ def waits(wanted: datetime | None, turn: datetime) -> tuple[str, str, datetime]:
 
 def hold(cursor: Cursor, stream_id: int, scope: str) -> int:
     """Hold some of what is queued of a stream; how many. Call it until there is none."""
-    held = [row for statement in (HOLD_READY, HOLD_WAITING) for row in cursor.execute(statement, {"stream": stream_id, "scope": scope}).fetchall()]
+    asked = {"stream": stream_id, "scope": scope, "limit": A_MOVE}
+    held = [row for statement in (HOLD_READY, HOLD_WAITING) for row in cursor.execute(statement, asked).fetchall()]
     tell(cursor, [Happened(delivery, tenant, Kind.HELD, {"why": scope}) for delivery, tenant in held])
     return len(held)
 
 
 def release(cursor: Cursor, tenant_id: int, stream_id: int, scope: str, per_minute: int | None, by: str, now: datetime) -> int:
     """Let some go of what was held for this reason: at once, or in its turn when its tenant is slowed."""
-    ids: list[UUID] = [row[0] for row in cursor.execute(HELD, {"stream": stream_id, "scope": scope})]
+    ids: list[UUID] = [row[0] for row in cursor.execute(HELD, {"stream": stream_id, "scope": scope, "limit": A_MOVE})]
     if not ids:
         return 0
     due = list(turns(cursor, [(tenant_id, per_minute, None)] * len(ids), now)) if per_minute else [now] * len(ids)
@@ -116,7 +117,7 @@ def release(cursor: Cursor, tenant_id: int, stream_id: int, scope: str, per_minu
 def slow(cursor: Cursor, tenant_id: int, streams: Sequence[int], per_minute: int, before: datetime, now: datetime) -> int:
     """Give turns to some of what was ready before the tenant was slowed; how many."""
     with Cursor(cursor.connection, row_factory=dict_row) as own:
-        rows = own.execute(SLOW_READY, {"tenant": tenant_id, "streams": list(streams), "before": before}).fetchall()
+        rows = own.execute(SLOW_READY, {"tenant": tenant_id, "streams": list(streams), "before": before, "limit": A_MOVE}).fetchall()
     given = turns(cursor, [(tenant_id, per_minute, None)] * len(rows), now)
     for row, turn in zip(rows, given, strict=True):
         row.update(scope=SLOWED, due_at=turn)
@@ -127,4 +128,4 @@ def slow(cursor: Cursor, tenant_id: int, streams: Sequence[int], per_minute: int
 
 def let_go(cursor: Cursor, tenant_id: int) -> int:
     """The tenant is slowed no more: some of what waits for its turn is due now."""
-    return cursor.execute(LET_GO, {"tenant": tenant_id, "scope": SLOWED}).rowcount
+    return cursor.execute(LET_GO, {"tenant": tenant_id, "scope": SLOWED, "limit": A_MOVE}).rowcount

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from psycopg import Cursor
 
-from delivery.domains.alignment import lacks
+from delivery.domains.alignment import MISSING, lacks
 from delivery.unsubscribe.offer import is_offered
 from mailplatform.tenants.models import SendingDomain, Tenant
 from pools.models import Pool, Stream
@@ -71,7 +71,7 @@ def forget_cached() -> None:
 
 def _load(tenant_id: int) -> TenantFacts:
     tenant = Tenant.objects.get(pk=tenant_id)
-    domains = list(SendingDomain.objects.filter(tenant=tenant).values_list("name", "id", "verified_at", "verdict"))
+    domains = list(SendingDomain.objects.filter(tenant=tenant).values_list("name", "id", "verified_at"))
     streams = list(Stream.objects.filter(tenant=tenant).select_related("pool"))
     defaults = [stream.name for stream in streams if stream.is_default] or [stream.name for stream in streams if len(streams) == 1]
     asks = policy().asks_alignment and any(stream.purpose == Purpose.MARKETING for stream in streams)
@@ -81,12 +81,18 @@ def _load(tenant_id: int) -> TenantFacts:
         state=tenant.state,
         daily_cap=tenant.daily_cap,
         bulk_per_minute=tenant.bulk_per_minute,
-        domains={name: pk for name, pk, verified_at, _ in domains if verified_at},
-        unready={name: (pk, no) for name, pk, verified_at, verdict in domains if asks and verified_at and (no := lacks(verdict))},
-        unverified=frozenset(name for name, _, verified_at, _ in domains if not verified_at),
+        domains={name: pk for name, pk, verified_at in domains if verified_at},
+        unready=_unready(tenant) if asks else {},
+        unverified=frozenset(name for name, _, verified_at in domains if not verified_at),
         streams={stream.name: _stream(stream) for stream in streams},
         default_stream=defaults[0] if defaults else None,
     )
+
+
+def _unready(tenant: Tenant) -> dict[str, tuple[int, str]]:
+    """The few whose last check found something missing: verdicts are long, and a tenant may have many domains."""
+    found = SendingDomain.objects.filter(tenant=tenant, verified_at__isnull=False).extra(where=["verdict @? %s::jsonpath"], params=[MISSING])
+    return {name: (pk, no) for name, pk, verdict in found.values_list("name", "id", "verdict") if (no := lacks(verdict))}
 
 
 def _stream(stream: Stream) -> StreamFacts:

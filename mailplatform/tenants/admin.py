@@ -39,7 +39,7 @@ class TenantAdmin(ModelAdmin):
     list_display = ("name", "title", "state", "weight", "transactional_rate_per_s", "daily_cap", "is_simulated")
     list_filter = ("state", "is_simulated")
     search_fields = ("name", "title")
-    readonly_fields = ("created_at",)
+    readonly_fields = ("created_at", "bulk_share", "bulk_per_minute")  # the last two are its standing's (pools.neighbours)
     inlines = (DomainInline,)
 
 

@@ -14,12 +14,15 @@ from tests.flow.words import fresh, small_domain
 ON_TIME_S = 10.0
 MAKE = """
 import json
+from datetime import timedelta
+from mailplatform.shell.clock import now
 from mailplatform.tenants.keys import make_key
-from mailplatform.tenants.models import Tenant
+from mailplatform.tenants.models import SendingDomain, Tenant
 from mailplatform.up.seed import _domain
 from pools.models import Pool, Stream
 tenant = Tenant.objects.create(name="{name}", title="{name}")
-_domain(tenant, "{name}.example")
+_domain(tenant, "{name}.example")  # which no DNS knows: nobody looks while this test lasts
+SendingDomain.objects.filter(tenant=tenant).update(next_check_at=now() + timedelta(days=1))
 Stream.objects.create(tenant=tenant, name="marketing", purpose=2, pool=Pool.objects.get(name="shared-marketing"))
 print("MADE", json.dumps({{"id": tenant.pk, "key": make_key(tenant, "flow")[1]}}))
 """
