@@ -17,8 +17,8 @@ from typing import Any
 
 from psycopg import Cursor
 
+from pools.windows import LEAST_VALID_S, RATES_PART, WINDOWS, bucket_s, lead_s, length_s
 from pools.windows import NOW as WINDOWS_NOW
-from pools.windows import RATES_PART, WINDOWS, bucket_s, length_s
 
 CREDIT_FOR_S = 5.0
 MOST_OF_CAP = 0.001
@@ -68,10 +68,10 @@ _LOCK = "SELECT id FROM pools_path WHERE id = ANY (%s) ORDER BY id FOR NO KEY UP
 _RESERVE = f"""
 WITH {_CLOCK},
 asked AS (
-    SELECT * FROM unnest(%(paths)s::int8[], %(windows)s::int4[], %(caps)s::int8[], %(wants)s::int8[], %(lengths)s::float8[], %(buckets)s::float8[])
-        AS a(path_id, window_s, cap, want, length_s, bucket_s)),
+    SELECT * FROM unnest(%(paths)s::int8[], %(windows)s::int4[], %(caps)s::int8[], %(wants)s::int8[], %(lengths)s::float8[], %(buckets)s::float8[],
+                         %(leads)s::float8[]) AS a(path_id, window_s, cap, want, length_s, bucket_s, lead_s)),
 placed AS MATERIALIZED (
-    SELECT a.*, now_s, floor(now_s / bucket_s + 0.5) AS n FROM asked a, clock),
+    SELECT a.*, now_s, floor((now_s + lead_s) / bucket_s) AS n FROM asked a, clock),
 used AS MATERIALIZED (
     SELECT p.*, to_timestamp(n * bucket_s) AS start, (n + 1) * bucket_s - now_s AS valid_s,
            (SELECT coalesce(sum(b.reserved), 0)::int8 FROM pools_allowancebucket b            -- allowance_bucket_once: (path, window, start)
@@ -94,9 +94,9 @@ UPDATE pools_allowancebucket SET reserved = greatest(0, reserved - %(amount)s)
 _CARRY = f"""
 WITH {_CLOCK},
 asked AS MATERIALIZED (
-    SELECT a.*, greatest(a.start, to_timestamp(floor(now_s / bucket_s + 0.5) * bucket_s)) AS into_start, now_s
-      FROM unnest(%(paths)s::int8[], %(windows)s::int4[], %(starts)s::timestamptz[], %(amounts)s::int8[], %(buckets)s::float8[])
-           AS a(path_id, window_s, start, amount, bucket_s), clock),
+    SELECT a.*, greatest(a.start, to_timestamp(floor((now_s + lead_s) / bucket_s) * bucket_s)) AS into_start, now_s
+      FROM unnest(%(paths)s::int8[], %(windows)s::int4[], %(starts)s::timestamptz[], %(amounts)s::int8[], %(buckets)s::float8[],
+                  %(leads)s::float8[]) AS a(path_id, window_s, start, amount, bucket_s, lead_s), clock),
 less AS (
     UPDATE pools_allowancebucket b SET reserved = greatest(0, b.reserved - a.amount)
       FROM asked a WHERE b.path_id = a.path_id AND b.window_s = a.window_s AND b.bucket_start = a.start AND a.into_start > a.start),
@@ -119,7 +119,7 @@ aimed AS MATERIALIZED (
 gone AS (
     DELETE FROM pools_allowancebucket b USING aimed a
      WHERE b.path_id = a.path_id AND b.window_s = a.window_s AND b.bucket_start < a.into_start
-       AND b.bucket_start >= a.newest - make_interval(secs => 1.5 * a.bucket_s + {GAP_S})
+       AND b.bucket_start >= a.newest - make_interval(secs => 1.5 * a.bucket_s + {GAP_S + LEAST_VALID_S})
  RETURNING b.path_id, b.window_s, a.into_start, b.reserved)
 INSERT INTO pools_allowancebucket AS b (path_id, window_s, bucket_start, reserved)
 SELECT path_id, window_s, into_start, sum(reserved) FROM gone GROUP BY 1, 2, 3
@@ -146,7 +146,7 @@ def reserve_all(cursor: Cursor[Any], requests: Collection[Request], busy_wait: b
             values = {
                 "paths": [one.path_id for one in asked], "windows": [one.window_s for one in asked], "caps": [one.cap for one in asked],
                 "wants": [max(0, one.want) for one in asked], "lengths": [length_s(one.window_s) for one in asked],
-                "buckets": [bucket_s(one.window_s) for one in asked],
+                "buckets": [bucket_s(one.window_s) for one in asked], "leads": [lead_s(one.window_s) for one in asked],
             }  # fmt: skip
             for path_id, window_s, amount, start, valid_s, used, now_s in cursor.execute(_RESERVE, values).fetchall():
                 granted[path_id, window_s] = Credit(amount, start, valid_s, used + amount, now_s)
@@ -165,6 +165,7 @@ def carry(cursor: Cursor[Any], carries: Sequence[Carry]) -> dict[tuple[int, int,
     values = {
         "paths": [one.path_id for one in carries], "windows": [one.window_s for one in carries], "starts": [one.bucket_start for one in carries],
         "amounts": [one.amount for one in carries], "buckets": [bucket_s(one.window_s) for one in carries],
+        "leads": [lead_s(one.window_s) for one in carries],
     }  # fmt: skip
     return {(path, window, start): (into, left_s) for path, window, start, into, left_s in cursor.execute(_CARRY, values).fetchall()}
 

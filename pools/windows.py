@@ -20,6 +20,7 @@ HOUR_S, DAY_S = 3600, 86_400
 WINDOWS = {HOUR_S: 120, DAY_S: 96}  # so many buckets each
 RATES_PART = 0.002  # no two clocks go alike; windows are looked at by so much longer
 MARK_EVERY_S = 1.0
+LEAST_VALID_S = 0.25  # so long credit can be spent at least, however short a bucket is
 NOW = "(extract(epoch FROM platform_now())::float8 - coalesce((SELECT ahead_s FROM pools_allowanceclock), 0))"
 _LOOK = f"SELECT {NOW}, coalesce((SELECT ahead_s FROM pools_allowanceclock), 0)"
 _MARK = """
@@ -59,6 +60,11 @@ def length_s(window_s: int) -> float:
 def bucket_s(window_s: int) -> float:
     """How long one of its buckets is."""
     return length_s(window_s) / WINDOWS[window_s]
+
+
+def lead_s(window_s: int) -> float:
+    """Credit counts in the bucket that so much later is in: so long it is valid at least."""
+    return max(bucket_s(window_s) / 2, LEAST_VALID_S)
 
 
 def boot_s() -> float:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from pools.allowances import Credit, credit_to_ask
-from pools.windows import DAY_S, HOUR_S, bucket_s
+from pools.windows import DAY_S, HOUR_S, bucket_s, lead_s
 
 ASK_AGAIN_S = 1.0  # after nothing was granted
 
@@ -134,7 +134,7 @@ class Allowance:
         return {
             window_s: asked[window_s]
             for window_s, held in self.windows.items()
-            if now_s >= held.ask_at_s and (held.amount <= asked[window_s] // 2 or held.bucket is None or now_s >= held.bucket.ends_s - bucket_s(window_s) / 2)
+            if now_s >= held.ask_at_s and (held.amount <= asked[window_s] // 2 or held.bucket is None or now_s >= held.bucket.ends_s - lead_s(window_s))
         }
 
     def take(self, window_s: int, credit: Credit, asked_s: float) -> Rest | None:

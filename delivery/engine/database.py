@@ -1,6 +1,6 @@
-"""Database: an engine's blocking statements, in threads, on two connections.
+"""Database: an engine's blocking statements, in threads, on three connections.
 
-One thread records, one does everything else; each owns its connection and makes a new one when it broke. Statements time out, so a
+One thread records, one asks for credit, one does everything else; each owns its connection and makes a new one when it broke. Statements time out, so a
 hanging database never hangs an engine's end.
 """
 
@@ -18,7 +18,7 @@ OPTIONS = "-c statement_timeout=10000 -c jit=off"
 class Database:
     def __init__(self, url: str) -> None:
         self._url = url
-        self._threads = {name: ThreadPoolExecutor(1, thread_name_prefix=name) for name in ("record", "other")}
+        self._threads = {name: ThreadPoolExecutor(1, thread_name_prefix=name) for name in ("record", "credit", "other")}
         self._connections: dict[str, Connection] = {}
 
     async def run(self, function: Callable[..., T], *arguments: Any) -> T:
@@ -28,6 +28,10 @@ class Database:
     def record(self, function: Callable[..., T], *arguments: Any) -> Awaitable[T]:
         """The same on the recorder's connection: history never waits behind configuration."""
         return self._in_thread("record", function, arguments)
+
+    async def credit(self, function: Callable[..., T], *arguments: Any) -> T:
+        """The same where a path waits for credit: that does not wait behind configuration either."""
+        return await self._in_thread("credit", function, arguments)
 
     def close(self) -> None:
         for name, thread in self._threads.items():

@@ -121,7 +121,7 @@ class Engine:
         hands, now = self._hands, time.monotonic()
         known = [path for path in paths if path.changed or path.told.at_s > float("-inf")]
         await hands.in_database(save_paths, pictures(known, now, hands.to_wall))
-        await hands.in_database(self._ledger.deal, left_over(paths, now))
+        await hands.for_credit(self._ledger.deal, left_over(paths, now))
 
     # -- loops --------------------------------------------------------------------------------------------------------
 
@@ -149,11 +149,11 @@ class Engine:
                 continue
             try:
                 looked_s = now
-                rests = dealt_out(await hands.in_database(self._ledger.deal, deal), hands.paths, time.monotonic())
+                rests = dealt_out(await hands.for_credit(self._ledger.deal, deal), hands.paths, time.monotonic())
                 if deal.wants:
                     hands.on_room()
                 if rests.rests:
-                    await hands.in_database(self._ledger.deal, rests)
+                    await hands.for_credit(self._ledger.deal, rests)
             except Error as error:
                 log.warning("no_credit", error=str(error))
 

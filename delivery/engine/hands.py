@@ -71,6 +71,7 @@ class Hands:
         self.on_room: Callable[[], None] = lambda: None
         self.jitter: Callable[[], float] = random.random
         self.in_database = database.run
+        self.for_credit = database.credit
         self.recorder = Recorder(engine_id, database.record, self._recorded)
         self.resolver = Resolver(setup.dane_resolver or setup.resolver, trusted=bool(setup.dane_resolver))
         self.reach = Reach(self)
