@@ -8,6 +8,7 @@ listings stay as they are; a steward that died has forgotten first looks, and th
 
 import ipaddress
 import random
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
@@ -25,7 +26,8 @@ from pools.listings.store import Seen, clear_old_notices, clear_what_nobody_asks
 from pools.models import SendingIP
 
 EVERY_S = 0.5
-TIDY_EVERY_S = 60.0
+TIDY_EVERY_S, NOTICES_EVERY_S = 2.0, 60.0
+LONGEST_WRITING_S = 0.05  # a call: what is left is written at the next, half a second later
 JITTER = 0.1
 MOST_DOMAINS = 5000
 
@@ -50,6 +52,7 @@ class ListingsRound:
         self._unknown: dict[int, datetime] = {}
         self._began: datetime | None = None
         self._tidy_at: datetime | None = None
+        self._notices_at: datetime | None = None
 
     def __call__(self, at: datetime) -> None:
         self._began = self._began or at
@@ -67,7 +70,8 @@ class ListingsRound:
     # -- what was heard ---------------------------------------------------------------------------------------------------
     def _take_in(self, policy: ListingPolicy, at: datetime) -> None:
         errors = []
-        while (result := self._next()) is not None:
+        until_s = time.monotonic() + LONGEST_WRITING_S
+        while time.monotonic() < until_s and (result := self._next()) is not None:
             if result.last:
                 self._under_way.discard(result.job.key)
             if result.error is not None:
@@ -179,9 +183,11 @@ class ListingsRound:
     # -- what is over -----------------------------------------------------------------------------------------------------
     def _tidy(self, policy: ListingPolicy, asked: list[DnsblZone], at: datetime) -> None:
         """What is not asked any more is over at once; what has had no answer for long is over too, but not before this steward has asked itself."""
-        assert self._began is not None
+        if self._began is None or (self._tidy_at is not None and at < self._tidy_at):
+            return
+        self._tidy_at = at + timedelta(seconds=TIDY_EVERY_S)
         too_old = at - timedelta(seconds=policy.stale_after_s)
         gone = clear_what_nobody_asks([zone.zone for zone in asked], too_old if self._began < too_old else None, at)
-        if gone or self._tidy_at is None or at >= self._tidy_at:
-            self._tidy_at = at + timedelta(seconds=TIDY_EVERY_S)
+        if gone or self._notices_at is None or at >= self._notices_at:
+            self._notices_at = at + timedelta(seconds=NOTICES_EVERY_S)
             clear_old_notices()

@@ -65,7 +65,8 @@ class Watch:
         for thread in threading.enumerate():
             if thread.name == "listings":
                 thread.join(20)
-        self.round._take_in(ListingPolicy.objects.get(mode="sandbox"), self.at)
+        while not self.round._results.empty():
+            self.round._take_in(ListingPolicy.objects.get(mode="sandbox"), self.at)
 
     def steps(self, count: int = 3, seconds: float = 5.0) -> None:
         for _ in range(count):
