@@ -14,7 +14,7 @@ from mailplatform.shell.navigation import Count, Group, register
 from mailplatform.shell.pages import page
 from mailplatform.shell.permissions import Permission
 from mailplatform.shell.tables import keyset_page
-from pools.pages import deeds, matrix_rows
+from pools.pages import deed_console, deeds, matrix_rows, policy_console
 from pools.pages.matrix import BANDS, CellState, Facts, Matrix, Wanted, build
 from pools.pages.matrix_cells import draw
 from pools.pages.matrix_words import first_line, second_line
@@ -100,4 +100,6 @@ urlpatterns = [
     address("matrix/", matrix, name="matrix"),
     address("matrix/now/", matrix_now, name="matrix_now"),
     address("actions/", deeds_page, name="deeds"),
+    *deed_console.urlpatterns,
+    *policy_console.urlpatterns,
 ]

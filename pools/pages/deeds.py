@@ -59,6 +59,11 @@ class Deed:
         return self.state == Action.State.PROPOSED
 
     @property
+    def may_do(self) -> bool:
+        """Whether a person can do it by a button: what is proposed of a path."""
+        return self.proposed and self.ip_id is not None and self.provider_id is not None
+
+    @property
     def open(self) -> bool:
         return self.state in (Action.State.PROPOSED, Action.State.DONE)
 
