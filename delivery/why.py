@@ -23,6 +23,9 @@ class State(StrEnum):
     RATE = "rate"
     HOUR = "hour"
     DAY = "day"
+    PACE = "pace"  # warming or on probation, and beyond its pace
+    WARMING = "warming"  # behind it
+    PROBATION = "probation"
     SUSPENDED = "suspended"
     CIRCUIT = "circuit"
     PAUSED = "paused"
@@ -31,7 +34,7 @@ class State(StrEnum):
     GONE = "gone"
 
 
-BEHIND = (State.OPEN, State.SLOWER)  # could have taken it; the others could not, or must not
+BEHIND = (State.OPEN, State.SLOWER, State.WARMING, State.PROBATION)  # could have taken it; the others could not, or must not
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,12 @@ def words_for(other: Other, provider: str, plural: bool = False, better: bool = 
             return f"{was} at {its} rate for another {formats.duration(figure / 1000)}" if figure else f"{was} at {its} rate"
         case State.HOUR | State.DAY:
             return f"{had} used up {its} {other.state}{f' at {provider}' if provider else ''}"
+        case State.PACE:
+            return f"{had} sent what it may for now, on trial{f' at {provider}' if provider else ''}"
+        case State.WARMING:
+            return f"{was} warming"
+        case State.PROBATION:
+            return f"{was} on probation"
         case State.SUSPENDED:
             return f"{was} asked by {provider or 'the provider'} to wait"
         case State.CIRCUIT:

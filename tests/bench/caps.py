@@ -82,7 +82,7 @@ WINDOWS_TIME = "SELECT extract(epoch FROM platform_now())::float8 - coalesce((SE
 
 
 def run(short: bool) -> dict[str, float]:
-    with _settings(ENGINES_PER_NODE=ENGINES // len(NODES), ALLOWANCE_HOUR_S=HOUR_S, ALLOWANCE_DAY_S=DAY_S), running() as platform:
+    with _settings(ENGINES_PER_NODE=ENGINES // len(NODES), ALLOWANCE_HOUR_S=HOUR_S, ALLOWANCE_DAY_S=DAY_S), running(within_s=240) as platform:
         _prepare(platform)
         return _measure(platform, SHORT if short else FULL)
 

@@ -234,12 +234,12 @@ class Platform:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Platform]:
+def running(within_s: float = 90) -> Iterator[Platform]:
     """A platform in a folder of its own, started; stopped and removed afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="mp-flow-"))
     platform = Platform(folder / "data")
     try:
-        platform.start()
+        platform.start(within_s=within_s)
         yield platform
     finally:
         if platform.process is not None:
