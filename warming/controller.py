@@ -25,9 +25,9 @@ ROOM = 2.0  # a path whose cap is so many times what it needs is warm
 NEED_AFTER = 3.0  # days' worth of evidence for that
 FRESH_AFTER = 0.25  # of a day: a hold looks at new evidence from here on
 IDLE_BACK_DAYS, IDLE_LEAVES = 3.0, 0.8  # for each day without mail after so many, the cap keeps this much
-BACK = {Trouble.DEFERRED: 0.65, Trouble.BLOCKED: 0.5, Trouble.BOUNCED: 0.7, Trouble.COMPLAINTS: 0.7, Trouble.JUNKED: 0.5}
+BACK = {Trouble.DEFERRED: 0.5, Trouble.BLOCKED: 0.5, Trouble.BOUNCED: 0.7, Trouble.COMPLAINTS: 0.7, Trouble.JUNKED: 0.5}
 PAUSE_LEAVES = 0.3
-SLOWED, QUICKENED = 0.6, 1.12  # the speed after trouble, and after a clean day
+SLOWED, QUICKENED = 0.4, 1.04  # the speed after trouble, and after a clean day
 COOLS_DAYS = 0.5  # after a step back
 
 
@@ -44,8 +44,8 @@ class Pace:
     """The operator's bounds, in days of the plan a day. `times` is the pace a person chose for this path; 1: the bounds as they are."""
 
     slow: float = 0.25
-    fast: float = 3.0
-    first: float = 2.5
+    fast: float = 2.5
+    first: float = 2.25
     times: float = 1.0
 
 
