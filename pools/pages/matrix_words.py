@@ -54,13 +54,15 @@ def _out(matrix: Matrix, told: Sequence[Cell], ips: Mapping[int, IpFact], at: da
     else:
         where = ": " + _listed([f"{ips[cell.ip_id].address} at {names[cell.provider_id]}{_since(cell, at)}" for cell in told[:2]])
         where += f" and {len(told) - 2:,} more" if len(told) > 2 else ""
-    why = short(worst.why)
+    why = short(worst.why.removeprefix(f"{ips[worst.ip_id].address} at {names[worst.provider_id]}: "))
     return f"{head}{where}{f', because {why}' if why else ''}{'' if why.endswith(('.', '…')) else '.'}"
 
 
 def short(why: str) -> str:
     """The beginning of a reason, by whole words, that goes on in a sentence."""
     why = " ".join(why.split())
+    if why[1:2].islower():
+        why = why[0].lower() + why[1:]
     if len(why) > _WHY_LENGTH:
         why = why[:_WHY_LENGTH].rsplit(" ", 1)[0].rstrip(" .,;:") + " …"
     return why

@@ -37,9 +37,9 @@ def said(matrix: Matrix) -> str:
 
 def test_what_is_out_is_told_first_with_its_place_time_and_cause() -> None:
     since = AT.replace(hour=2, minute=14)
-    bad = cell(2, 7, CellState.QUARANTINED, 43, why="38 of 51 attempts were refused", since=since)
+    bad = cell(2, 7, CellState.QUARANTINED, 43, why="198.51.100.9 at Gmail: Score 43, below 50", since=since)
     made = build(facts(cell(1, 7), cell(1, 8, CellState.WARMING), bad))
-    assert said(made) == "1 of 3\u00a0paths is in quarantine: 198.51.100.9 at Gmail since 02:14, because 38 of 51 attempts were refused."
+    assert said(made) == "1 of 3\u00a0paths is in quarantine: 198.51.100.9 at Gmail since 02:14, because score 43, below 50."
     assert second_line(made) == "1 warming; the others are open."
     assert [group.pool for group in made.groups] == ["harbour", "shared"]
 

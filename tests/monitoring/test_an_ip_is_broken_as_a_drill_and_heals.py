@@ -56,6 +56,8 @@ def test_the_busiest_path_with_siblings_is_broken_for_a_bounded_time(world: Worl
     assert break_drill.heal(drill) == "" and sandbox[-1]["action"] == "heal"
     figures = break_drill.figures_of(Drill.objects.get(pk=drill.pk))
     assert figures is not None and not figures.broken
+    assert isinstance(break_drill.start("another"), Drill)  # what is healed is watched no longer
+    assert [one.state for one in Drill.objects.order_by("id")] == ["failed", "running"]
 
 
 def test_nothing_is_broken_in_live_mode(world: World, sandbox: list[dict[str, Any]], settings: Any) -> None:
@@ -110,4 +112,4 @@ def test_a_drill_ends_when_the_path_is_back_or_nothing_happened() -> None:
     assert over(figures(left_s=9.0, state="quarantined"), 600) == ""
     assert over(figures(left_s=9.0), 600) == "done"
     assert over(figures(broken=False), 200) == "failed"
-    assert over(figures(left_s=9.0, state="probation"), 4_000) == "done"
+    assert over(figures(left_s=9.0, state="probation"), 5 * 3600) == "done"
