@@ -30,7 +30,7 @@ from warming.judge import pace_of, plan_for, stage_of
 from warming.models import WarmupPlan
 from warming.plan import plan_of
 from warming.start import begin, policy
-from warming.warmups import DAY_S, WarmingPolicy, Warmup
+from warming.warmups import DAY_S, WarmingPolicy, Warmup, short
 
 IPS_SHOWN, CURVES_SHOWN, CHOSEN_MOST, CURVE_DAYS = 50, 6, 100, 40
 EVERYTHING = 1_000_000_000  # mail always waits
@@ -64,7 +64,7 @@ def warmup_ip(request: HttpRequest, pk: int) -> HttpResponse:
     ended = list(Warmup.objects.filter(ip=ip).exclude(state__in=Warmup.RUNNING).select_related("provider", "plan").order_by("-ended_at")[:30])
     drawn = [_curve(row.warmup, rules, at) for row in (found.rows if found else ())[:CURVES_SHOWN]]
     context = {
-        "ip": ip, "found": found, "ended": ended, "curves": drawn, "decisions": figures.decisions([pk], 40), "rules": rules, "plans": runnable(),
+        "ip": ip, "found": found, "ended": ended, "curves": drawn, "decisions": figures.decisions([pk], 20), "rules": rules, "plans": runnable(),
         "paces": [pace for pace in PACES if rules and rules.slowest <= float(pace) <= rules.fastest], "past": getattr(ip, "past", None),
         "worst": found.rows[0] if found and found.rows else None,
     }  # fmt: skip
@@ -80,7 +80,7 @@ def warmup_act(request: HttpRequest, pk: int, what: str) -> HttpResponse:
         messages.warning(request, refused[0])
     elif told:
         after, was = told[0]
-        offer_undo(request, "warm-up", str(after), f"{after.ip} at {figures.name_of(after)}: {after.verdict}", pk=pk, number=after.decisions, was=was)
+        offer_undo(request, "warm-up", str(after), f"{after.ip} at {after.where}: {after.verdict}", pk=pk, number=after.decisions, was=was)
     return back(request, "warmup_ip", one.ip_id)
 
 
@@ -144,12 +144,14 @@ def warming_days(request: HttpRequest) -> HttpResponse:
 def warmup_simulate(request: HttpRequest) -> HttpResponse:
     """What a plan would come to, before it begins."""
     plans = runnable()
-    plan = next((one for one in plans if str(one.pk) == request.GET.get("plan")), plans[0] if plans else None)
+    rules = policy()
+    usual = next((one for one in plans if rules and one.name == rules.new_plan), plans[0] if plans else None)
+    plan = next((one for one in plans if str(one.pk) == request.GET.get("plan")), usual)
     pace = _number(request.GET.get("pace"), 1.0, 0.1, 4.0)
     per_day = int(_number(request.GET.get("per_day"), 100_000, 1, 1e9))
     shares = {key: _number(request.GET.get(f"share_{key}"), share, 0, 100) for key, share in SHARES.items()}
     found = outlook(plan, pace, per_day, shares) if plan else []
-    names = dict(Provider.objects.filter(key__in=shares).values_list("key", "name")) | {TAIL: "Small providers, each"}
+    names = _names()
     rows = [{"name": names.get(one.key, one.key), "one": one, "first": one.days[0].cap, "wanted": one.days[0].wanted} for one in found]
     full = [one.full_on for one in found]
     context = {
@@ -176,7 +178,7 @@ def warmup_plan(request: HttpRequest, pk: int) -> HttpResponse:
     """One plan: its curve at the large providers, where it comes from, who follows it."""
     plan = get_object_or_404(WarmupPlan, pk=pk)
     running = Warmup.objects.filter(plan=plan, state__in=Warmup.RUNNING).values("ip").distinct().count()
-    names = dict(Provider.objects.filter(key__in=SHARES).values_list("key", "name")) | {TAIL: "small providers"}
+    names = _names()
     curves = {names.get(key, key): plan_of(plan, key) for key in SHARES} if plan.daily else {}
     drawn = {name: [one.cap_at(day) for day in range(len(plan.daily))] for name, one in curves.items()}
     context = {
@@ -201,7 +203,7 @@ def _curve(one: Warmup, rules: WarmingPolicy | None, at: datetime) -> Any:
     length = day_s(rules)
     plan = plan_for(one)
     expected = path_of(plan, pace_of(one, rules), EVERYTHING, CURVE_DAYS, stage_of(one)) if one.state == Warmup.State.WARMING else []
-    return curve(one, figures.name_of(one), list(one.days.all()), plan, expected, day_number(one, at, length), length)
+    return curve(one, one.where, list(one.days.all()), plan, expected, day_number(one, at, length), length)
 
 
 def _table(found: list[Any]) -> list[tuple[int, list[Any]]]:
@@ -224,7 +226,7 @@ def _do(request: HttpRequest, chosen: list[Warmup], what: str) -> tuple[list[tup
             if isinstance(after, str):
                 refused.append(after)
                 continue
-            record_request(request, f"warm-up: {what}", after, f"{after.ip} at {figures.name_of(after)}: {after.verdict}", before=was)
+            record_request(request, f"warm-up: {what}", after, f"{after.ip} at {after.where}: {after.verdict}", before=was)
         told.append((after, was))
     return told, refused
 
@@ -242,6 +244,12 @@ def runnable() -> list[WarmupPlan]:
 
 def _whole() -> Any:
     return Warmup.objects.select_related("ip", "provider", "plan")
+
+
+def _names() -> dict[str, str]:
+    """Of the providers that forecasts are made for."""
+    found = Provider.objects.filter(key__in=SHARES).values_list("key", "name")
+    return {key: short(name) for key, name in found} | {TAIL: "Small providers"}
 
 
 def _who(request: HttpRequest) -> str:

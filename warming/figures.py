@@ -96,16 +96,12 @@ def _sent(one: Warmup, used: Used, counted: int) -> int:
     return counted if one.provider.key == TAIL else used.day or counted
 
 
-def name_of(one: Warmup) -> str:
-    return "Small providers, each" if one.provider.key == TAIL else str(one.provider)
-
-
 def row_of(one: Warmup, sent: int, rules: WarmingPolicy | None, at: datetime) -> Row:
     plan = plan_for(one)
     health, detail = health_of(one)
     words, when = next_of(one, plan, rules)
     full = at + timedelta(seconds=days_left(one, plan, rules) * day_s(rules)) if one.state == Warmup.State.WARMING and health != "limited" else None
-    return Row(one, name_of(one), place(plan, one.cap_per_day), places(plan), sent, health, detail, words, when, full)
+    return Row(one, one.where, place(plan, one.cap_per_day), places(plan), sent, health, detail, words, when, full)
 
 
 def days_left(one: Warmup, plan: Plan, rules: WarmingPolicy | None) -> float:
@@ -165,7 +161,7 @@ def may_warm() -> list[SendingIP]:
 def _of_ip(found: list[Warmup], sent: dict[int, int], pools: tuple[str, ...], rules: WarmingPolicy | None, at: datetime) -> IpRows:
     going = [one for one in found if one.state != Warmup.State.WAITING]
     rows = sorted((row_of(one, sent.get(one.pk, 0), rules, at) for one in going), key=lambda row: (row.rank, row.stage / row.stages, row.name))
-    waiting = tuple(sorted((one for one in found if one.state == Warmup.State.WAITING), key=name_of))
+    waiting = tuple(sorted((one for one in found if one.state == Warmup.State.WAITING), key=lambda one: one.where))
     plans = tuple(dict.fromkeys(f"{one.plan.title} v{one.plan.version}" for one in (going or found)))
     return IpRows(found[0].ip, pools, max(day_number(one, at, day_s(rules)) for one in found), plans, tuple(rows), waiting)
 

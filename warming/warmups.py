@@ -14,6 +14,11 @@ AT_LEAST, AT_MOST = MinValueValidator, MaxValueValidator
 DAY_S = 86_400
 
 
+def short(name: str) -> str:
+    """Gmail, of "Gmail / Google Workspace"."""
+    return name.partition(" / ")[0].partition(" (")[0]
+
+
 class WarmingPolicy(models.Model):
     """The one row that operators edit. A platform without it, as it is before its first start, warms nothing."""
 
@@ -117,6 +122,11 @@ class Warmup(models.Model):
 
     def __str__(self) -> str:
         return f"warm-up of {self.ip} at {self.provider}"
+
+    @property
+    def where(self) -> str:
+        """Its provider, as short as people say it; the tail's warm-up is for each small provider."""
+        return "Small providers, each" if self.provider.key == "default" else short(self.provider.name)
 
     @property
     def running(self) -> bool:

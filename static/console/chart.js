@@ -67,8 +67,8 @@
       axes: [
         { stroke: ink, font: font, grid: { show: false }, ticks: { stroke: line, size: 4, width: 1 }, gap: 4, size: 42, space: 72,
           values: [[86400, "{D} {MMM}", null, null, null, null, null, null, 1], [3600, "{HH}:{mm}", "\n{D} {MMM}", null, null, null, null, null, 1], [60, "{HH}:{mm}", null, null, null, null, null, null, 1], [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1]] },
-        { stroke: ink, font: font, grid: { stroke: line, width: 1 }, ticks: { show: false }, gap: 6, size: 52, space: 40,
-          values: function (u, splits) { return splits.map(function (v) { return data.logarithmic && !powerOfTen(v) ? "" : words(v, data); }); } }
+        { stroke: ink, font: font, grid: { stroke: line, width: 1 }, ticks: { show: false }, gap: 6, size: data.logarithmic ? 72 : 52, space: 40,
+          values: function (u, splits) { return splits.map(function (v) { return data.logarithmic ? (powerOfTen(v) ? v.toLocaleString("en-GB") : "") : words(v, data); }); } }
       ],
       series: [{ label: "UTC", value: function (u, v) { return v === null || v === undefined ? "–" : new Date(v * 1000).toISOString().slice(5, 16).replace("T", " "); } }].concat(series),
       hooks: { draw: [function (u) { mark(u, data.events, ink); }] }

@@ -1,0 +1,57 @@
+"""Warm-ups in a real browser: board, an IP, simulation and plans, wide and in one hand, light and dark, with axe; and one button pressed."""
+
+import os
+import shutil
+from typing import Any
+
+import pytest
+
+from mailplatform.tenants.models import User
+from mailplatform.up import warming_demo
+from pools.models import Node, Pool, SendingIP, Zone
+from tests.browsing import AXE, PHONE, WIDE, browsing, chromium
+from tests.warming.conftest import House
+from warming.models import WarmupPlan
+from warming.warmups import Warmup
+
+pytestmark = [pytest.mark.skipif(shutil.which("chromium") is None, reason="these need Chromium"), pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def demo(house: House) -> None:
+    """The demo's two warming IPs, with their pasts."""
+    south = Node.objects.create(zone=Zone.objects.create(name="south"), name="south-1")
+    for name in ("shared-marketing", "shared-notification"):
+        Pool.objects.create(name=name)
+    SendingIP.objects.create(node=south, address="192.0.2.200", ehlo_name="mta200.platform.example")
+    for one in warming_demo.DEMOS:
+        assert warming_demo._make(one)
+    User.objects.create_user("boss@platform.test", "correct horse battery staple", role="operator")
+
+
+def test_they_can_be_read_and_acted_upon_in_one_hand(demo: None, live_server: Any, settings: Any) -> None:
+    boss, ip, plan = User.objects.get(role="operator"), SendingIP.objects.get(address="127.10.1.5"), WarmupPlan.objects.get(name="default", version=1)
+    axe, shots = AXE.read_text(), os.environ.get("SCREENSHOTS")
+    pages = [("board", "/warmups/"), ("ip", f"/warmups/{ip.pk}/"), ("simulate", "/warmups/simulate/"), ("plan", f"/warmups/plans/{plan.pk}/"),
+             ("plans", "/warmups/plans/")]  # fmt: skip
+    looks = (("light", WIDE), ("dark", PHONE), *((("dark", WIDE), ("light", PHONE)) if shots else ()))
+    with chromium() as browser, browsing(browser, live_server.url) as open_:
+        for scheme, viewport in looks:
+            for name, url in pages:
+                page = open_(url, boss, viewport, scheme)
+                if shots:
+                    page.wait_for_timeout(300)
+                    page.screenshot(path=f"{shots}/warmups-{name}-{scheme}-{viewport['width']}.png", full_page=True)
+                assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, (url, viewport)
+                page.evaluate(axe)
+                violations = page.evaluate("async () => (await axe.run(document, {resultTypes: ['violations']})).violations")
+                assert [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in violations] == [], (url, scheme)
+                page.context.close()
+        page = open_(f"/warmups/{ip.pk}/", boss, PHONE)
+        page.locator("summary", has_text="Pause").first.click()
+        page.get_by_role("button", name="Pause", exact=True).first.click()
+        page.get_by_text("to undo").wait_for()
+        assert Warmup.objects.filter(ip=ip, state="paused").count() == 1
+        page.get_by_role("button", name="Undo").click()
+        page.wait_for_load_state()
+        assert Warmup.objects.filter(ip=ip, state="paused").count() == 0
