@@ -103,6 +103,7 @@ def _prepare(platform: Platform) -> None:
     for place in PLACES:
         platform.control("habits", provider=place.sandbox, **place.habits())
     with platform.database() as connection:
+        connection.execute("UPDATE warming_warmingpolicy SET is_on = false")  # new IPs send at full speed here
         for node, number in NODES.items():
             for n in range(1, IPS_PER_NODE + 1):
                 _add_ip(connection, node, f"127.10.{number}.{n}", f"mta-{number}{n}.{node}.platform.example")
