@@ -84,7 +84,8 @@ def _leaves(standing: Standing, score: Score, evidence: BlockEvidence, policy: P
     counted = score.total if evidence.against_ip else min(100.0, score.total + score.lost(REFUSALS))
     if counted >= policy.leave_below:
         return None
-    sentence = f"Score {counted:.0f}, below {policy.leave_below:g}: {score.words}." + (f" {evidence.words.capitalize()}." if evidence.against_ip else "")
+    why = f" {evidence.words[:1].upper()}{evidence.words[1:]}." if evidence.against_ip else ""
+    sentence = f"Score {counted:.0f}, below {policy.leave_below:g}: {score.words}.{why}"
     return leave(standing, policy, now, sentence, _evidence(score, evidence), per_hour=score.per_hour)
 
 

@@ -41,13 +41,14 @@ _PAST = """
         FROM pools_pathhour h LEFT JOIN fresh USING (ip_id, provider_id)
        WHERE h.hour >= %(first)s AND h.hour < %(recent)s AND h.hour >= coalesce(fresh.at, '-infinity'))
     SELECT ip_id, provider_id, 0, 0,
-           sum(attempted * power(0.5, age / %(short)s)), sum(refused * power(0.5, age / %(short)s)), sum(connects * power(0.5, age / %(short)s)),
-           sum(failed * power(0.5, age / %(short)s)), sum(attempted * power(0.5, age / %(middle)s)), sum(refused * power(0.5, age / %(middle)s)),
-           sum(attempted * power(0.5, age / %(long)s)), sum(delivered * power(0.5, age / %(long)s)), sum(bounced_recipient * power(0.5, age / %(long)s)),
-           sum(complaints * power(0.5, age / %(long)s))
+           sum(attempted * power(0.5, least(age / %(short)s, 500))), sum(refused * power(0.5, least(age / %(short)s, 500))),
+           sum(connects * power(0.5, least(age / %(short)s, 500))), sum(failed * power(0.5, least(age / %(short)s, 500))),
+           sum(attempted * power(0.5, least(age / %(middle)s, 500))), sum(refused * power(0.5, least(age / %(middle)s, 500))),
+           sum(attempted * power(0.5, least(age / %(long)s, 500))), sum(delivered * power(0.5, least(age / %(long)s, 500))),
+           sum(bounced_recipient * power(0.5, least(age / %(long)s, 500))), sum(complaints * power(0.5, least(age / %(long)s, 500)))
       FROM rows GROUP BY 1, 2
 """
-assert len(KEPT) == 12, "the query above names every window"
+assert len(KEPT) == 14, "the query above names every window"
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ MOST = {REFUSALS: 90.0, BOUNCES: 45.0, COMPLAINTS: 45.0, CONNECTIONS: 15.0, LIST
 TENANTS_MOST = 45.0
 ENOUGH = 4.0  # times the floor: so many attempts, and a window speaks for itself; fewer, and the next longer one does
 FAST_LATER = 0.15  # of few answers more must be refused than of many
-OTHERS_PRIOR = 20.0  # attempts without trouble that every provider is credited with
+OTHERS_PRIOR = 10.0  # attempts without trouble that every provider is credited with
 SEVERITY = {"critical": 1.0, "warning": 0.15}
 GRADES = {"bad": 1.0, "poor": 0.6, "fair": 0.2}
 
@@ -71,11 +71,13 @@ class Score:
 def points(windows: Windows, provider_windows: Windows, external: External, policy: Policy) -> dict[str, Figure]:
     """Points lost, by component. `provider_windows` are those of all our IPs at that provider, this one included."""
     others = provider_windows - windows
-    floor, enough = policy.block_floor, ENOUGH * policy.block_floor
-    short = _refusals(windows.short_attempted, windows.short_refused, others.short_attempted, others.short_refused, 0.0, floor, policy)
-    middle = _refusals(windows.middle_attempted, windows.middle_refused, others.middle_attempted, others.middle_refused, 0.0, floor, policy)
-    # What the others hear is of the short window for the fast one, too: so few answers of everybody's are not of the same minute.
-    fast = _refusals(windows.fast_attempted, windows.fast_refused, others.short_attempted, others.short_refused, FAST_LATER, floor, policy)
+    enough = ENOUGH * policy.block_floor
+    # What has just begun for everybody shows first in the others' last seconds and last answers: their history must not speak against one path.
+    now = not_below(_share(others.now_refused, others.now_attempted) - _share(others.fast_refused, others.fast_attempted), 0.0)
+    now = now + _share(others.fast_refused, others.fast_attempted)
+    short = _refusals(windows.short_attempted, windows.short_refused, _share(others.short_refused, others.short_attempted), 0.0, policy)
+    middle = _refusals(windows.middle_attempted, windows.middle_refused, _share(others.middle_refused, others.middle_attempted), 0.0, policy)
+    fast = _refusals(windows.fast_attempted, windows.fast_refused, now, FAST_LATER, policy)
     speaks = (windows.short_attempted >= enough) * 1.0
     slow = speaks * short + (1.0 - speaks) * middle
     refused = not_below(slow - fast, 0.0) + fast  # the larger
@@ -103,7 +105,7 @@ def score(windows: Windows, provider_windows: Windows, external: External, polic
     """Of one path, with words."""
     lost = points(windows, provider_windows, external, policy)
     others = provider_windows - windows
-    elsewhere = float(others.short_refused / (others.short_attempted + OTHERS_PRIOR))
+    elsewhere = float(max(_share(others.short_refused, others.short_attempted), _share(others.fast_refused, others.fast_attempted)))
     components = tuple(
         Component(name, float(points_lost), *_said(name, windows, external, elsewhere)) for name, points_lost in lost.items() if points_lost > 0
     )
@@ -142,13 +144,15 @@ def score_of_tenant(windows: Windows, policy: Policy) -> Score:
     return Score(100.0 - sum(one.lost for one in components), components)
 
 
-def _refusals(
-    attempted: Figure, refused: Figure, others_attempted: Figure, others_refused: Figure, later: float, floor: float, policy: Policy
-) -> Figure:  # fmt: skip
+def _share(refused: Figure, attempted: Figure) -> Figure:
+    """What other IPs hear."""
+    return refused / (attempted + OTHERS_PRIOR)
+
+
+def _refusals(attempted: Figure, refused: Figure, elsewhere: Figure, later: float, policy: Policy) -> Figure:
     """0 to 1: the share refused beyond what others hear."""
-    elsewhere = others_refused / (others_attempted + OTHERS_PRIOR)
     beyond = not_below(refused / (attempted + 1.0) - elsewhere, 0.0) / (1.05 - elsewhere)
-    return (refused >= floor) * _ramp(beyond, policy.refused_from + later, policy.refused_full + later)
+    return (refused >= policy.block_floor) * _ramp(beyond, policy.refused_from + later, policy.refused_full + later)
 
 
 def _ramp(value: Figure, low: float, full: float) -> Figure:

@@ -26,6 +26,7 @@ class Policy:
     block_floor: float = 8.0  # refusals for our sake in a window before they count
     sample_floor: float = 50.0  # attempts before bounces and complaints count in full
     fast_answers: float = 25.0  # half-life in answers instead of seconds: what has just broken
+    now_half_life_s: float = 15.0  # what the others hear meanwhile
     short_half_life_s: float = 300.0
     middle_half_life_s: float = 3_600.0  # blocks, for paths with little traffic
     long_half_life_s: float = 21_600.0
@@ -54,7 +55,7 @@ class Policy:
 # Operators' bounds: (least, most). What is not here is not edited.
 BOUNDS: dict[str, tuple[float, float]] = {
     "leave_below": (5, 95), "return_at": (10, 100), "block_floor": (3, 1_000), "sample_floor": (10, 100_000), "fast_answers": (5, 1_000),
-    "short_half_life_s": (5, 86_400), "middle_half_life_s": (5, 7 * 86_400),
+    "now_half_life_s": (1, 3_600), "short_half_life_s": (5, 86_400), "middle_half_life_s": (5, 7 * 86_400),
     "long_half_life_s": (60, 30 * 86_400), "stay_s": (1, 30 * 86_400), "stay_most_s": (1, 90 * 86_400),
     "entries_per_day": (1, 24), "trickle_per_hour": (1, 100_000), "step_s": (1, 30 * 86_400), "step_floor": (1, 100_000), "large_providers": (2, 20),
     "ip_stay_s": (1, 90 * 86_400), "ip_within_s": (1, 30 * 86_400), "forget_s": (60, 365 * 86_400), "patience_s": (1, 90 * 86_400),

@@ -29,6 +29,8 @@ class Windows:
     long_delivered: Figure = 0.0
     long_bounced: Figure = 0.0
     long_complaints: Figure = 0.0
+    now_attempted: Figure = 0.0  # seconds: what other IPs hear at the same time
+    now_refused: Figure = 0.0
 
     def __add__(self, other: "Windows") -> "Windows":
         return Windows(*(getattr(self, name) + getattr(other, name) for name in KEPT))
@@ -48,7 +50,8 @@ EMPTY = Windows()
 
 def fold(windows: Windows, counts: Counts, dt_s: Figure, policy: Policy) -> Windows:
     """What was remembered fades by `dt_s`, then the counts of that time are added."""
-    short, middle, long = (0.5 ** (dt_s / half_life_s) for half_life_s in (policy.short_half_life_s, policy.middle_half_life_s, policy.long_half_life_s))
+    half_lives_s = (policy.now_half_life_s, policy.short_half_life_s, policy.middle_half_life_s, policy.long_half_life_s)
+    now, short, middle, long = (0.5 ** (dt_s / half_life_s) for half_life_s in half_lives_s)
     refused = counts.blocked + counts.deferred_reputation
     fast = 0.5 ** (counts.attempted / policy.fast_answers) * short
     return Windows(
@@ -64,6 +67,8 @@ def fold(windows: Windows, counts: Counts, dt_s: Figure, policy: Policy) -> Wind
         windows.long_delivered * long + counts.delivered,
         windows.long_bounced * long + counts.bounced_recipient,
         windows.long_complaints * long + counts.complaints,
+        windows.now_attempted * now + counts.attempted,
+        windows.now_refused * now + refused,
     )
 
 
