@@ -36,8 +36,8 @@ _BLAME = f"""
            coalesce(bool_or(canary), false), coalesce(sum(refused) FILTER (WHERE NOT content), 0)::float8,
            coalesce(array_agg(rule || '@' || minute::text) FILTER (WHERE NOT content AND rule <> ''), '{{}}'),
            coalesce(sum(refused) FILTER (WHERE content), 0)::float8,
-           coalesce(sum(refused * power(0.5, age / %(short)s)) FILTER (WHERE content), 0)::float8,
-           coalesce(sum(refused * power(0.5, age / %(middle)s)) FILTER (WHERE content), 0)::float8
+           coalesce(sum(refused * power(0.5, least(age / %(short)s, 500))) FILTER (WHERE content), 0)::float8,
+           coalesce(sum(refused * power(0.5, least(age / %(middle)s, 500))) FILTER (WHERE content), 0)::float8
       FROM e GROUP BY 1, 2
 """
 _SAMPLES = f"""

@@ -49,6 +49,7 @@ class Memory:
     answers: dict[Key, Standing] = field(default_factory=dict)
     watched: set[Key] = field(default_factory=set)
     spoke: dict[Key, datetime] = field(default_factory=dict)
+    passed: dict[Key, datetime] = field(default_factory=dict)  # when nothing but clean answers were last heard of a path
     active: set[Key] = field(default_factory=set)
     outside: Outside = field(default_factory=Outside)
     rules: Mapping[str, Closed] = field(default_factory=dict)
@@ -92,7 +93,9 @@ def begin() -> Callable[[datetime], None]:
 
 def look(memory: Memory, row: ReputationPolicy, policy: Policy, at: datetime) -> None:
     """One round."""
-    new = memory.ear.look(at, memory.watched, memory.is_due("full", FULL_S, at))
+    speaking = {provider for _, provider in memory.spoke}
+    siblings = {key for key in memory.windows if key[1] in speaking}
+    new = memory.ear.look(at, memory.watched | siblings, memory.is_due("full", FULL_S, at))
     for key, counts in new.items():
         memory.add(key, counts, policy, at)
     memory.active |= new.keys()
@@ -104,6 +107,7 @@ def look(memory: Memory, row: ReputationPolicy, policy: Policy, at: datetime) ->
     if everything:
         memory.active.clear()
     memory.spoke.update((key, at) for key in new if _speaks(new[key]))
+    memory.passed.update((key, at) for key, counts in new.items() if counts.delivered and not _speaks(counts))
     memory.spoke = {key: then for key, then in memory.spoke.items() if at - then < SPOKE_LATELY}
     listed = {key for ip, said in memory.outside.ips.items() if said.listing == "critical" for key in providers_of(ip)}
     known = known_now(listed | asked | memory.watched | memory.spoke.keys() | _refused(memory, new), at)
@@ -189,7 +193,9 @@ def _act(
         its = of_ip.get(one.ip_id, policy)
         standing = memory.answers.get(key, one.standing)
         found, heard_of = scores[key]
-        change = decide(standing, found, heard_of.evidence, its, at) or _closed_by_rule(one, standing, found, heard_of, memory.rules, its, at)
+        change = decide(standing, found, heard_of.evidence, its, at) or (
+            _closed_by_rule(one, standing, found, heard_of, memory.rules, its, at) if _others_pass(memory, key) else None
+        )
         if change is None and one.covering and found.total >= its.return_at:
             change = Change(Name.RETURN, replace(standing, since=at), 100, None, None, "Good again while it covered for its pool: it has its full rate back.")
         if change is not None and not (one.grace_until and one.grace_until > at and change.name in (Name.LEAVE, Name.BACK)):
@@ -276,6 +282,14 @@ def _still_short(known: Mapping[Key, Known], pools: Mapping[int, Place]) -> set[
     return {
         (pool.id, provider) for provider in providers for pool in pools.values() if pool.members and left(pool, 0, closed_at(provider, known)) is not Left.OWN
     }  # fmt: skip
+
+
+def _others_pass(memory: Memory, key: Key) -> bool:
+    """Whether another IP was heard of after this one was refused, and nothing but good: else it may be the provider's day."""
+    refused_at = memory.spoke.get(key)
+    return refused_at is not None and any(
+        at > refused_at for (ip, provider), at in memory.passed.items() if provider == key[1] and ip != key[0]
+    )  # fmt: skip
 
 
 def _closed_by_rule(

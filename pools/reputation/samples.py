@@ -33,7 +33,7 @@ _KEEP = """
 _MEMBERS = "SELECT pool_id, ip_id FROM pools_poolmember WHERE own"
 _TENANTS = """
     SELECT tenant_id, sum(attempted * f), sum(delivered * f), sum(bounced * f), sum(complaints * f)
-      FROM (SELECT *, power(0.5, greatest(extract(epoch FROM %(at)s::timestamptz - hour) - 1800, 0) / %(long)s)::float8 AS f FROM pools_streamhour
+      FROM (SELECT *, power(0.5, least(greatest(extract(epoch FROM %(at)s::timestamptz - hour) - 1800, 0) / %(long)s, 500))::float8 AS f FROM pools_streamhour
              WHERE hour >= %(first)s) AS h GROUP BY 1
 """
 Row = tuple[str, int, int, int, int, Score, str]

@@ -153,8 +153,14 @@ class Platform:
             connection.execute("UPDATE delivery_campaignblock SET expires_at = platform_now() WHERE expires_at > platform_now()")
             connection.execute("UPDATE pools_sendingip SET state = 'active', state_why = '' WHERE state = 'quarantined'")
             connection.execute("UPDATE pools_path SET state = 'open', share = 100, probation_per_hour = NULL WHERE state IN ('quarantined', 'probation')")
+            connection.execute(BEGIN_ANEW)
+            connection.execute("UPDATE pools_action SET state = 'over', ended_at = platform_now() WHERE state IN ('done', 'proposed')")
             connection.execute(LIFT)
-        wait_until(lambda: not self.rows(LEARNED), 30, "the engines had forgotten what they learned", every_s=0.2)
+        wait_until(lambda: not self.rows(LEARNED) or self._lift(), 30, "the engines had forgotten what they learned", every_s=1.5)
+
+    def _lift(self) -> None:
+        with self.database() as connection:
+            connection.execute(LIFT)
 
     # -- what only a test does ----------------------------------------------------------------------------------------
 
@@ -276,6 +282,11 @@ class Client:
 
 # What was learned stays for the engines to clear: so a test sees that they have heard it.
 LEARNED = "SELECT 1 FROM pools_path WHERE learned - 'mood' <> '{}' OR suspended_until > platform_now() OR circuit_failures > 0"
+# As a cancelled action, but for its grace.
+BEGIN_ANEW = """
+    UPDATE pools_pathstanding SET state = 'open', step = 0, until = NULL, entries = '{}', covering = false, grace_until = NULL, version = version + 1,
+           memory = jsonb_build_object('fresh_at', platform_now()), updated_at = platform_now()
+"""
 LIFT = "UPDATE pools_path SET lifted_at = platform_now()"
 QUEUED = "SELECT (SELECT count(*) FROM delivery_ready) + (SELECT count(*) FROM delivery_waiting) + (SELECT count(*) FROM delivery_claimed)"
 OWN_SETTINGS = {"DATABASE_URL", "TEST_DATABASE_URL", "SECRET_KEY", "ENCRYPTION_KEYS", "DATA_DIR", "MAIL_MODE", "STATICFILES_BACKEND", "LOG_LEVEL"}

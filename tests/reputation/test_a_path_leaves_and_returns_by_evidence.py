@@ -125,7 +125,9 @@ def test_a_rule_that_closes_a_path_for_a_block_hands_it_over() -> None:
     world.passes(2)
     assert world.path(0).state == "open", "three of five hundred are no reason"
     Path.objects.filter(ip=world.ips[0]).update(suspended_until=world.at.replace(hour=12))
-    world.passes(2)
+    world.passes(4)
+    assert world.path(0).state == "open", "nobody was heard of since: it may be the provider"
+    world.passes(2, traffic=2)
     assert world.path(0).state == "quarantined"
     assert "x-poor-rep" in Action.objects.get().sentence
 

@@ -76,3 +76,15 @@ def test_a_new_steward_remembers_what_counts_and_forgets_what_was_cancelled() ->
     world.make = begin()
     world.round()
     assert world.path(0).state == "quarantined", "what happened before it began is in its windows"
+
+
+def test_a_steward_begins_with_any_half_lives_and_a_long_past() -> None:
+    from pools.models import PathHour
+    from pools.reputation.round import begin
+
+    world = World.build(short_half_life_s=5, long_half_life_s=3600)
+    for hours in (2, 5, 7):
+        PathHour.objects.create(ip_id=world.ips[0].pk, provider_id=world.provider.pk, hour=world.at - timedelta(hours=hours), attempted=50, blocked=20)
+    world.make = begin()
+    world.round()
+    assert world.path(0).state == "open", "what is forgotten does not count"
