@@ -123,3 +123,23 @@ def test_a_hostile_neighbour_costs_a_good_one_nothing(forgetful: Platform, neigh
     status, standing = hostile.client.get("/api/v1/standing")
     assert status == 200
     assert standing["level"] == "held"
+
+
+@pytest.mark.long
+def test_for_longer_too(forgetful: Platform, neighbours: tuple[Newcomer, Newcomer, Newcomer]) -> None:
+    alone, beside = side_by_side(forgetful, neighbours, 10, 24)
+    print(f"\non time alone {alone:.4f}, beside {beside:.4f}")
+    assert beside >= alone - 0.01
+    assert neighbours[2].level() == "held"
+
+
+@pytest.mark.long
+def test_it_is_the_policy_that_does_it(forgetful: Platform, neighbours: tuple[Newcomer, Newcomer, Newcomer]) -> None:
+    """Without it the good one is hurt: the simulated provider minds, and the figure above means something."""
+    forgetful.rows("UPDATE pools_neighbourspolicy SET mode = 'off' RETURNING 1")
+    try:
+        alone, beside = side_by_side(forgetful, neighbours, 3, 15)
+    finally:
+        forgetful.rows("UPDATE pools_neighbourspolicy SET mode = 'automatic' RETURNING 1")
+    print(f"\non time alone {alone:.4f}, beside {beside:.4f}")
+    assert beside < alone - 0.05
