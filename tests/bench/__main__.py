@@ -21,6 +21,8 @@ def main() -> int:
     parser.add_argument("name", nargs="?", help=f"one of: {', '.join(names()) or 'none yet'}")
     parser.add_argument("--short", action="store_true", help="a short form: the same figures, less exact")
     parser.add_argument("--json", type=Path, metavar="FILE", help='write {"bench", "machine", "figures"} there')
+    parser.add_argument("--seed", type=int, help="where a benchmark's random numbers begin (reputation)")
+    parser.add_argument("--truth", type=Path, metavar="FILE", help="another hidden world (reputation)")
     given = parser.parse_args()
     if given.name is None:
         print("\n".join(names()) or "There are no benchmarks yet.")
@@ -29,7 +31,8 @@ def main() -> int:
         print(f"There is no benchmark {given.name}: choose one of {', '.join(names()) or 'none yet'}.", file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # a benchmark that is told to stop stops what it started
-    figures = importlib.import_module(f"tests.bench.{given.name}").run(given.short)
+    asked = {name: value for name in ("seed", "truth") if (value := getattr(given, name)) is not None}
+    figures = importlib.import_module(f"tests.bench.{given.name}").run(given.short, **asked)
     print(as_text(figures))
     if given.json:
         write(given.json, given.name, figures)

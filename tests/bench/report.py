@@ -26,7 +26,7 @@ def write(file: Path, bench: str, figures: Mapping[str, float]) -> None:
 
 def as_text(figures: Mapping[str, float]) -> str:
     width = max((len(key) for key in figures), default=0)
-    return "\n".join(f"{key:<{width}}  {value:>14,.2f}" for key, value in figures.items())
+    return "\n".join(f"{key:<{width}}  {value:>14,.{2 if abs(value) >= 10 else 5}f}" for key, value in figures.items())
 
 
 def _cpu_model() -> str:
