@@ -1,4 +1,7 @@
-"""A new IP is put into a pool: it warms by itself over days that are short here, its siblings take what is over, and the console shows it. Nothing bounces for a cap."""
+"""A new IP is put into a pool: it warms by itself over days that are short here, its siblings take what is over, and the console shows it.
+
+Nothing bounces for a cap.
+"""
 
 import itertools
 from collections.abc import Iterator
