@@ -10,6 +10,8 @@ STATE = """
 REFUSED = "SELECT count(*), count(DISTINCT a.ip_id) FROM delivery_attempt a WHERE a.reason LIKE 'block.%%' AND a.id >= %s::uuid AND a.id <= %s::uuid"
 HELD = "SELECT count(*) FROM delivery_waiting WHERE why = 'hold' AND scope LIKE 'campaign %%' AND id = ANY(%s::uuid[])"
 
+LEFT = "SELECT a.sentence FROM pools_action a JOIN pools_domainprovider d USING (provider_id) WHERE d.domain = %s"
+
 
 def _campaign(platform: Platform, *to: str) -> list[str]:
     common = {"from": platform.address(), "subject": f"Offer {fresh()}", "text": "Hello all", "stream": "marketing"}
@@ -47,3 +49,4 @@ def test_blocked_content_is_held_and_the_paths_keep_their_good_name(forgetful: P
     assert refused <= 40
     assert forgetful.rows("SELECT count(*) FROM shell_notice WHERE kind = 'campaign_held' AND cleared_at IS NULL") == [(1,)]
     forgetful.until(forgetful.send(f"{fresh()}@{domain}", subject=fresh()), "delivered")
+    assert forgetful.rows(LEFT, domain) == [], "no sending IP left for it"
