@@ -49,7 +49,8 @@ class Ours(Nothing):
         self.entries: dict[Key, list[int]] = {}
         self.left_at: dict[Key, int] = {}
         self.false, self.entered = np.zeros(world.seeds), np.zeros(world.seeds)
-        self.most, self.days_away = np.zeros(world.seeds), [[] for _ in range(world.seeds)]
+        self.most = np.zeros(world.seeds)
+        self.days_away: list[list[float]] = [[] for _ in range(world.seeds)]
         self.reasons: dict[str, int] = {}
         self.hidden: Hidden | None = None
 

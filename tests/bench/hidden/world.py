@@ -143,8 +143,8 @@ def _befalls(
     bad = truth["bad_lists"]
     for _ in range(dice.poisson(bad["per_ip_and_90_days"] * season * ips)):
         begin, until = when(bad)
-        times = tuple(float(dice.uniform(*bad[name])) for name in ("offence_times", "unknown_times", "complaint_times"))
-        happens[begin].bad_lists.append((seed, int(dice.integers(ips)), until, *times))
+        offence, unknown, complaints = (float(dice.uniform(*bad[name])) for name in ("offence_times", "unknown_times", "complaint_times"))
+        happens[begin].bad_lists.append((seed, int(dice.integers(ips)), until, offence, unknown, complaints))
     out = truth["outages"]
     for provider in range(providers):
         for _ in range(dice.poisson(out["per_provider_and_90_days"] * season)):
