@@ -97,6 +97,7 @@ def test_what_is_carried_counts_as_long_as_if_it_were_sent_now(path_id: int, db_
     credit = reserve(db_cursor, path_id, HOUR, 10, 10)
     shift_to(db_cursor, 600)
     carry(db_cursor, [Carry(path_id, HOUR, credit.bucket_start, 4)])
+    assert db_cursor.execute("SELECT sum(reserved) FROM pools_allowancebucket").fetchone() == (10,), "the sum stays"
     assert reserve(db_cursor, path_id, HOUR, 10, 10) == 0, "nothing is counted twice, nothing is lost"
     shift_to(db_cursor, 1.002 * HOUR + 2 * BUCKET)
     assert reserve(db_cursor, path_id, HOUR, 10, 99) == 6
