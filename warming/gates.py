@@ -68,15 +68,15 @@ class Gate:
 
 Limits = Mapping[Trouble, Gate]
 HOLD: Limits = {
-    Trouble.BLOCKED: Gate(0.003, 1, 1), Trouble.DEFERRED: Gate(0.04, 20, 3), Trouble.BOUNCED: Gate(0.08, 100, 3), Trouble.COMPLAINTS: Gate(0.004, 1000, 3),
+    Trouble.BLOCKED: Gate(0.003, 1, 1), Trouble.DEFERRED: Gate(0.04, 20, 3), Trouble.BOUNCED: Gate(0.12, 100, 3), Trouble.COMPLAINTS: Gate(0.006, 1000, 3),
     Trouble.JUNKED: Gate(0.05, 50, 2),
 }  # fmt: skip
 BACK: Limits = {
-    Trouble.BLOCKED: Gate(0.01, 10, 2), Trouble.DEFERRED: Gate(0.07, 20, 4), Trouble.BOUNCED: Gate(0.12, 200, 10), Trouble.COMPLAINTS: Gate(0.008, 1000, 8),
+    Trouble.BLOCKED: Gate(0.01, 10, 2), Trouble.DEFERRED: Gate(0.07, 20, 4), Trouble.BOUNCED: Gate(0.18, 200, 10), Trouble.COMPLAINTS: Gate(0.01, 1000, 8),
     Trouble.JUNKED: Gate(0.15, 50, 5),
 }  # fmt: skip
 PAUSE: Limits = {
-    Trouble.BLOCKED: Gate(0.2, 20, 5), Trouble.DEFERRED: Gate(0.6, 30, 20), Trouble.BOUNCED: Gate(0.2, 200, 40), Trouble.COMPLAINTS: Gate(0.015, 1000, 15),
+    Trouble.BLOCKED: Gate(0.2, 20, 5), Trouble.DEFERRED: Gate(0.6, 30, 20), Trouble.BOUNCED: Gate(0.3, 200, 40), Trouble.COMPLAINTS: Gate(0.02, 1000, 15),
     Trouble.JUNKED: Gate(0.5, 50, 25),
 }  # fmt: skip
 
