@@ -198,6 +198,8 @@ def _act(
         )
         if change is None and one.covering and found.total >= its.return_at:
             change = Change(Name.RETURN, replace(standing, since=at), 100, None, None, "Good again while it covered for its pool: it has its full rate back.")
+        if change is not None and change.name in (Name.LEAVE, Name.BACK) and _all_are_refused(memory, key):
+            change = None  # it may be the provider's day: who passes later tells
         if change is not None and not (one.grace_until and one.grace_until > at and change.name in (Name.LEAVE, Name.BACK)):
             changes.append((one, change, its, found, heard_of))
     short: set[tuple[int, int]] = set()
@@ -290,6 +292,15 @@ def _others_pass(memory: Memory, key: Key) -> bool:
     return refused_at is not None and any(
         at > refused_at for (ip, provider), at in memory.passed.items() if provider == key[1] and ip != key[0]
     )  # fmt: skip
+
+
+def _all_are_refused(memory: Memory, key: Key) -> bool:
+    """Whether other IPs are refused there just now as well, and none was heard of, since this one was, with nothing but good."""
+    refused_at = memory.spoke.get(key)
+    others = [other for other in memory.spoke if other[1] == key[1] and other[0] != key[0]]
+    if refused_at is None or not others:
+        return False
+    return not any(at >= refused_at for (ip, provider), at in memory.passed.items() if provider == key[1] and ip != key[0])
 
 
 def _closed_by_rule(
