@@ -1,6 +1,6 @@
 """Evidence: what happened on a path in an interval, and who was behind its blocks. Pure values; nothing here decides.
 
-`Counts` are what windows are folded from; `BlockEvidence` says whether blocks speak against the IP at all (ENGINE's rule: campaigns of two tenants, or a
+`Counts` are what windows are folded from; `BlockEvidence` says whether blocks speak against the IP at all (docs/reputation.md: campaigns of two tenants, or a
 reply that names our IP or a DNSBL, or a failed canary of a dedicated pool's only tenant). What was found to be a campaign's content is in neither.
 """
 
