@@ -67,8 +67,10 @@ class Memory:
         return _faded(self.windows.get(key), policy, at)
 
     def add(self, key: Key, counts: Counts, policy: Policy, at: datetime) -> None:
-        self.windows[key] = fold_at(self.windows.get(key), counts, policy, at), at
-        self.totals[key[1]] = fold_at(self.totals.get(key[1]), counts, policy, at), at
+        before, after = self.now(key, policy, at), fold_at(self.windows.get(key), counts, policy, at)
+        self.windows[key] = after, at
+        # The sum of its paths' windows: what fades by answers fades by each path's own.
+        self.totals[key[1]] = _faded(self.totals.get(key[1]), policy, at) - before + after, at
 
     def forget(self, key: Key, policy: Policy, at: datetime) -> None:
         """Of a path that begins anew."""
