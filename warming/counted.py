@@ -28,6 +28,11 @@ _ADD_DAY = """
 """.format(
     names=", ".join(COUNTERS), marks=", ".join(["%s"] * len(COUNTERS)), adds=", ".join(f"{name} = d.{name} + excluded.{name}" for name in COUNTERS)
 )
+OTHERS_FOR, OTHERS_ENOUGH = timedelta(minutes=20), 20  # how long the others are looked back at, and of how many attempts they speak
+_OTHERS = """
+    SELECT coalesce(sum(attempted), 0)::int, coalesce(sum(deferred), 0)::int
+      FROM pools_pathminute WHERE minute >= %s AND provider_id = %s AND ip_id <> %s
+"""
 Counts = tuple[int, ...]
 NOTHING: Counts = (0,) * len(COUNTERS)
 
@@ -91,6 +96,15 @@ def count(warmup_id: int, minutes: Mapping[datetime, Counts], at: datetime, day_
         with connection.cursor() as cursor:
             cursor.execute(_ADD_DAY, [warmup.pk, day_number(warmup, at, day_s), warmup.stage, warmup.cap_per_day, *new])
     return warmup
+
+
+def told_to_everybody(warmup: Warmup, at: datetime) -> int:
+    """Of a stage's deferrals, how many the provider tells every IP: as large a share of its attempts as is deferred of the others'."""
+    since = whole_minute(max(warmup.stage_since, at - OTHERS_FOR))
+    with connection.cursor() as cursor:
+        cursor.execute(_OTHERS, [since, warmup.provider_id, warmup.ip_id])
+        attempted, deferred = cursor.fetchone()
+    return min(warmup.deferred, warmup.attempted * deferred // attempted) if attempted >= OTHERS_ENOUGH else 0
 
 
 def day_number(warmup: Warmup, at: datetime, day_s: float) -> int:

@@ -16,8 +16,8 @@ from warming.warmups import WarmingPolicy, Warmup
 KINDS = {Act.ADVANCE: Kind.ADVANCE, Act.HOLD: Kind.HOLD, Act.STEP_BACK: Kind.STEP_BACK, Act.PAUSE: Kind.PAUSE, Act.FINISH: Kind.FINISH}
 
 
-def judge(warmup: Warmup, at: datetime, day_s: float, rules: WarmingPolicy | None = None, idle_days: float = 0.0) -> Change | None:
-    """What to do now; None: nothing to say."""
+def judge(warmup: Warmup, at: datetime, day_s: float, rules: WarmingPolicy | None = None, idle_days: float = 0.0, provider_wide: int = 0) -> Change | None:
+    """What to do now; None: nothing to say. `provider_wide`: so many of its deferrals every IP hears."""
     if warmup.state == State.WAITING:
         words = f"The first message went: it counts from here, at {_a_day(warmup.cap_per_day)}."
         return Change(Kind.BEGIN, words, state=State.WARMING, begins=True) if warmup.attempted else None
@@ -25,7 +25,7 @@ def judge(warmup: Warmup, at: datetime, day_s: float, rules: WarmingPolicy | Non
         over = warmup.paused_until is not None and at >= warmup.paused_until
         return Change(Kind.RESUME, f"The pause is over: it goes on with {_a_day(warmup.cap_per_day)}.", state=State.WARMING, anew=True) if over else None
     plan = plan_for(warmup)
-    return _change(warmup, decide(stage_of(warmup), evidence_of(warmup, idle_days), plan, pace_of(warmup, rules), at, day_s), plan)
+    return _change(warmup, decide(stage_of(warmup), evidence_of(warmup, idle_days, provider_wide), plan, pace_of(warmup, rules), at, day_s), plan)
 
 
 def plan_for(warmup: Warmup) -> Plan:
@@ -36,9 +36,9 @@ def stage_of(warmup: Warmup) -> Stage:
     return remembered(warmup.cap_per_day, warmup.stage_since, warmup.carried)
 
 
-def evidence_of(warmup: Warmup, idle_days: float = 0.0) -> StageEvidence:
+def evidence_of(warmup: Warmup, idle_days: float = 0.0, provider_wide: int = 0) -> StageEvidence:
     counts = (warmup.attempted, warmup.delivered, warmup.deferred, warmup.blocked, warmup.bounced, warmup.complaints)
-    return StageEvidence(*counts, idle_days=idle_days)
+    return StageEvidence(*counts, provider_wide=provider_wide, idle_days=idle_days)
 
 
 def pace_of(warmup: Warmup, rules: WarmingPolicy | None) -> Pace:

@@ -15,9 +15,10 @@ from django.db.models import Max
 
 from mailplatform.shell.notices import clear_notice, raise_notice
 from warming.caps import TAIL, Used, day_s, is_short, used_of, write_caps
-from warming.counted import OPEN_MIN, Minutes, count, day_number, news, read_minutes
+from warming.counted import OPEN_MIN, Minutes, count, day_number, news, read_minutes, told_to_everybody
 from warming.decided import Change, Kind, State, go_on, settle
-from warming.judge import judge
+from warming.gates import Trouble
+from warming.judge import in_trouble, judge
 from warming.start import consider, idle_ips, mark_warm, policy, unknown_ips
 from warming.warmups import IpPast, WarmingPolicy, Warmup, WarmupDay
 
@@ -84,7 +85,8 @@ class _Rounds:
         return count(one.pk, told, at, day_s(rules))
 
     def _judge(self, one: Warmup, at: datetime, rules: WarmingPolicy, idle_days: float) -> None:
-        change = judge(one, at, day_s(rules), rules, idle_days) if one.running else None
+        wide = told_to_everybody(one, at) if in_trouble(one) is Trouble.DEFERRED else 0
+        change = judge(one, at, day_s(rules), rules, idle_days, wide) if one.running else None
         if change is not None and _said_already(one, change, at, day_s(rules)):
             go_on(one, change, at)
         elif change is not None and (after := settle(one, change, at, rules)) is not None:

@@ -54,6 +54,21 @@ def test_each_attempt_counts_once_however_often_it_is_looked_at(house: House, ro
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(("others_deferred", "kinds"), [(0, {"step_back"}), (60, set())])
+def test_what_a_provider_tells_everybody_takes_no_cap_back(
+    house: House, rounds: Callable[..., None], others_deferred: int, kinds: set[str]
+) -> None:  # fmt: skip
+    ip, other = house.new_ip(), house.new_ip(joins=False)
+    clean(ip)
+    rounds()
+    happened(ip, attempted=39, deferred=20, delivered=19)
+    happened(other, attempted=100, deferred=others_deferred, delivered=100 - others_deferred)
+    rounds()
+    made = set(WarmupDecision.objects.filter(warmup=warmup(ip)).values_list("kind", flat=True))
+    assert made & {"step_back", "pause"} == kinds
+
+
+@pytest.mark.django_db
 def test_a_stage_begins_with_an_empty_count(house: House, rounds: Callable[..., None]) -> None:
     ip = house.new_ip()
     clean(ip, n=warmup(ip).cap_per_day)
