@@ -7,8 +7,8 @@ the same world, the same random numbers, the same limits and the same rerouting;
 On time: accepted and inboxed within 15 minutes (transactional) or 4 hours, by what was submitted. Burnt: attempts while a path's hidden acceptance was
 under 0.5 by the IP's own fault, by what was submitted. False quarantine: entered while that acceptance had been 0.9 or more for two hours, by path-days with
 traffic. Flap: an entry into quarantine, failed probes included. Missed: time that a path was bad, for more than 30 minutes, had traffic and was not acted
-on, by all bad time. Each key is the 10th percentile of the seeds in its bad direction. The fixed suspension that stands for its kind is, for each key by
-itself, the one of 30 min, 2, 4 and 24 h that a person would run: the most on time by the median of the seeds. docs/reputation.md has the table.
+on, by all bad time. Each key is the 10th percentile of the seeds in its bad direction. The fixed suspension that stands for its kind is the one of 30 min,
+2, 4 and 24 h that a person would run: the most on time by the median of the seeds; the table shows all. docs/reputation.md has figures.
 """
 
 import multiprocessing
