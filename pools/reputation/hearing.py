@@ -22,7 +22,7 @@ _COUNTERS = (
     "connect_failures", "tls_errors",
 )  # fmt: skip
 _ALL = f"SELECT ip_id, provider_id, minute, {', '.join(_COUNTERS)} FROM pools_pathminute WHERE minute >= %(since)s"
-_BAD = "(blocked > 0 OR deferred_reputation > 0 OR connect_failures > 0 OR tls_errors > 0 OR bounced_recipient > 0 OR complaints > 0)"
+_BAD = "(blocked > 0 OR deferred_reputation > 0)"  # what the long windows count can wait for the full look
 _QUICK = f"""
     {_ALL} AND ({_BAD} OR (ip_id, provider_id) IN (SELECT * FROM unnest(%(ips)s::int8[], %(providers)s::int8[])))
 """

@@ -40,7 +40,7 @@ def judge(known: Mapping[Key, Known], outside: Outside, pools: Mapping[int, Plac
         is_out = ip.state == SendingIP.State.QUARANTINED and action is not None
         if ip.state != SendingIP.State.ACTIVE and not is_out:
             continue  # a person's word
-        seen = [PathSeen(one.provider, one.large, one.standing, not one.with_its_ip) for one in known.values() if one.ip_id == ip.pk]
+        seen = [PathSeen(one.provider, one.large, one.standing, one.of_its_own) for one in known.values() if one.ip_id == ip.pk]
         standing = IpStanding(True, action.at, action.until) if is_out and action else IpStanding()
         change = decide_ip(standing, seen, outside.of(ip.pk, 0), policy, at)
         if change is None or _is_cancelled(ip, change, at):

@@ -29,7 +29,7 @@ from pools.reputation.thresholds import Mode, Policy
 from pools.reputation.windows import EMPTY, Windows, fold
 
 EVERY_S = 2.0
-FULL_S, ALL_S, SLOW_S = 20.0, 60.0, 10.0
+FULL_S, ALL_S, SLOW_S = 30.0, 120.0, 10.0
 FINE = 0.1  # of a half-life
 FEW_REFUSALS = 3.0  # where a rule has closed the path for a block, there are no more answers to count
 RULE_SLACK = timedelta(minutes=2)
@@ -234,7 +234,9 @@ def _make(
                 word = act.Word("open", share, None)
                 sentence = f"{one.address} at {one.provider} should leave and stays at {share} %: nothing else covers its pool there. {change.sentence}"
     word = replace(word, why="" if word == act.OPEN else sentence)
-    kept = {"fresh_at": at.isoformat()} if change.fresh else {"fresh_at": one.fresh_at.isoformat()} if one.fresh_at else {}
+    kept: dict[str, object] = {"fresh_at": at.isoformat()} if change.fresh else {"fresh_at": one.fresh_at.isoformat()} if one.fresh_at else {}
+    if change.name is Name.LEAVE and evidence.get("by_rule"):
+        kept["by_rule"] = True
     made = act.Change(
         one.path_id, one.ip_id, one.provider_id, one.version, one.word, word, name, sentence,
         {
@@ -288,6 +290,12 @@ def _still_short(known: Mapping[Key, Known], pools: Mapping[int, Place]) -> set[
     }  # fmt: skip
 
 
+def _who(heard_of: Blame) -> str:
+    if heard_of.evidence.against_ip:
+        return heard_of.evidence.words.capitalize()
+    return f"{heard_of.evidence.campaigns} campaigns of one tenant were refused, while other IPs pass"
+
+
 def _others_pass(memory: Memory, key: Key) -> bool:
     """Whether another IP was heard of after this one was refused, and nothing but good: else it may be the provider's day."""
     refused_at = memory.spoke.get(key)
@@ -308,16 +316,21 @@ def _all_are_refused(memory: Memory, key: Key) -> bool:
 def _closed_by_rule(
     one: Known, standing: Standing, found: Score, heard_of: Blame, rules: Mapping[str, Closed], policy: Policy, at: datetime
 ) -> Change | None:  # fmt: skip
-    """A response rule has suspended it for a block, of campaigns that say it is the IP: no more answers will come to count, and it comes back by evidence."""
+    """A response rule has suspended it for a block, of several campaigns, none of which was found to be the content: no more answers will come to count.
+
+    One tenant's are enough here: the path is shut for everybody already, for hours; what changes is that it comes back by evidence. They do not speak
+    of the whole IP, though.
+    """
     if standing.state is not State.OPEN or one.suspended_until is None or one.suspended_until <= at or policy.mode is Mode.OFF:
         return None
-    if not heard_of.evidence.against_ip or heard_of.refused < FEW_REFUSALS:
+    if not (heard_of.evidence.against_ip or heard_of.evidence.campaigns >= 2) or heard_of.refused < FEW_REFUSALS:
         return None
     closing = [rule for rule, minute in heard_of.rules if rule in rules and rules[rule].fits(minute, one.suspended_until, RULE_SLACK)]
     if not closing:
         return None
-    sentence = f"{heard_of.refused:.0f} answers refuse our address, and rule {closing[0]} has closed it. {heard_of.evidence.words.capitalize()}."
+    sentence = f"{heard_of.refused:.0f} answers refuse our address, and rule {closing[0]} has closed it. {_who(heard_of)}."
     told = {**heard_of.evidence.as_json(), "components": found.as_json(), "score": round(found.total, 1), "rule": closing[0]}
+    told["by_rule"] = not heard_of.evidence.against_ip
     return leave(standing, policy, at, sentence, told, per_hour=found.per_hour)
 
 

@@ -76,8 +76,9 @@ class Known:
         return datetime.fromisoformat(text) if isinstance(text, str) else None
 
     @property
-    def with_its_ip(self) -> bool:
-        return bool(self.memory.get("with_ip"))
+    def of_its_own(self) -> bool:
+        """It left by its own score: not with its IP, and not by a rule that one tenant's mail had met."""
+        return not self.memory.get("with_ip") and not self.memory.get("by_rule")
 
 
 def known_now(keys: Iterable[Key], at: datetime) -> dict[Key, Known]:

@@ -4,8 +4,8 @@ import pytest
 
 from delivery.models import CampaignBlock
 from mailplatform.shell.models import AuditEntry, Notice
-from pools.models import Path, ResponseRule
-from pools.reputation.models import Action, PathStanding, ScoreSample
+from pools.models import Path, ResponseRule, SendingIP
+from pools.reputation.models import Action, BlockEvidence, PathStanding, ScoreSample
 from tests.reputation.world import POOR, World
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -163,3 +163,22 @@ def test_switched_off_it_does_nothing() -> None:
     assert not Action.objects.exists()
     assert world.path(0).state == "open"
     assert world.path(0).score == 100
+
+
+def test_one_tenants_campaigns_are_enough_where_a_rule_has_shut_the_path_but_never_for_its_ip() -> None:
+    world = World.build()
+    yahoo = world.another_provider("yahoo")
+    for provider in (world.provider, yahoo):
+        ResponseRule.objects.get_or_create(
+            id="x-poor-rep", defaults={
+                "position": 1, "pattern": "poor reputation", "reason": "block.ip_reputation", "disposition": "bounce",
+                "action": {"kind": "suspend", "scope": "path", "duration_s": 7200, "trigger_count": 3, "trigger_period_s": 3600},
+            },
+        )  # fmt: skip
+        for tenant_campaign in (5, 6):
+            world.is_blocked(0, {0: 2}, provider)
+            BlockEvidence.objects.filter(fingerprint=1).update(fingerprint=tenant_campaign)
+    Path.objects.filter(ip=world.ips[0]).update(suspended_until=world.at.replace(hour=12))
+    world.passes(8, traffic=3)
+    assert {world.path(0).state, world.path(0, yahoo).state} == {"quarantined"}
+    assert SendingIP.objects.get(pk=world.ips[0].pk).state == "active"
