@@ -8,14 +8,14 @@ from django.db import connection
 
 from pools.reputation.score import UNSAID, External
 
-GRADE_HOLDS = timedelta(days=3)
+GRADE_HOLDS = timedelta(days=7)  # as long as it is shown as one that counts (pools.listings.imports)
 _ORDER = {"critical": 2, "warning": 1}
 _LISTED = "SELECT ip_id, severity, zone FROM pools_listing WHERE cleared_at IS NULL AND ip_id IS NOT NULL AND severity IN ('critical', 'warning')"
 _NAMELESS = "SELECT ip_id FROM pools_addresscheck WHERE state = 'failing'"
 _GRADES = """
     SELECT DISTINCT ON (g.ip_id, p.id) g.ip_id, p.id, g.grade, g.source || ' (' || g.day || ')'
       FROM pools_providergrade g JOIN pools_provider p ON p.key = g.provider
-     WHERE g.ip_id IS NOT NULL AND g.day >= %s ORDER BY g.ip_id, p.id, g.day DESC
+     WHERE g.ip_id IS NOT NULL AND g.day >= %s AND g.grade <> 'none' ORDER BY g.ip_id, p.id, g.day DESC
 """
 
 
