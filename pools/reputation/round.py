@@ -1,6 +1,6 @@
 """The round: hear what happened, score, decide, act: every EVERY_S seconds, for the paths that have something against them; for all, now and then.
 
-Promises: what it costs follows what is wrong, not how many paths there are: a quick look reads rows with something bad in them, a full one comes every FULL_S,
+Promises: what it costs follows what is wrong, not how many paths there are: a quick look reads rows with something bad in them, a full one every FULL_S or so,
 and everything is scored anew every ALL_S. Its memory is windows only; a new steward makes them anew from minutes and hours. In mode `off` it scores and
 writes nothing but the history of scores. How it fails: it is begun anew; nothing that was decided is lost, for standings are rows. Made twice at once, each
 change is made by one (act).
@@ -29,7 +29,8 @@ from pools.reputation.thresholds import Mode, Policy
 from pools.reputation.windows import EMPTY, Windows, fold
 
 EVERY_S = 2.0
-FULL_S, ALL_S, SLOW_S = 30.0, 120.0, 10.0
+FULL_S, FULL_MOST_S, ALL_S, SLOW_S = 6.0, 30.0, 120.0, 10.0
+MANY = 6_000  # paths with mail: so many, and full looks are FULL_MOST_S apart
 FINE = 0.1  # of a half-life
 FEW_REFUSALS = 3.0  # where a rule has closed the path for a block, there are no more answers to count
 RULE_SLACK = timedelta(minutes=2)
@@ -97,7 +98,7 @@ def look(memory: Memory, row: ReputationPolicy, policy: Policy, at: datetime) ->
     """One round."""
     speaking = {provider for _, provider in memory.spoke}
     siblings = {key for key in memory.windows if key[1] in speaking}
-    new = memory.ear.look(at, memory.watched | siblings, memory.is_due("full", FULL_S, at))
+    new = memory.ear.look(at, memory.watched | siblings, memory.is_due("full", _full_s(memory), at))
     for key, counts in new.items():
         memory.add(key, counts, policy, at)
     memory.active |= new.keys()
@@ -288,6 +289,11 @@ def _still_short(known: Mapping[Key, Known], pools: Mapping[int, Place]) -> set[
     return {
         (pool.id, provider) for provider in providers for pool in pools.values() if pool.members and left(pool, 0, closed_at(provider, known)) is not Left.OWN
     }  # fmt: skip
+
+
+def _full_s(memory: Memory) -> float:
+    """A full look costs what there is to read: where that is little it comes more often."""
+    return FULL_S + (FULL_MOST_S - FULL_S) * min(1.0, len(memory.windows) / MANY)
 
 
 def _who(heard_of: Blame) -> str:

@@ -87,8 +87,8 @@ def test_a_cell_says_what_holds_its_path(world: World) -> None:
 
     assert state() == "open"
     for changed, word in (
-        ({"warm_per_day": 500}, "warming"), ({"state": "probation"}, "probation"), ({"suspended_until": now() + timedelta(minutes=4)}, "backing off"),
-        ({"circuit_failures": 9}, "no connection"), ({"state": "quarantined"}, "quarantined"),
+        ({"warm_per_day": 500, "limits_now": {"day_used": 3}}, "warming"), ({"state": "probation"}, "probation"),
+        ({"suspended_until": now() + timedelta(minutes=4)}, "backing off"), ({"circuit_failures": 9}, "no connection"), ({"state": "quarantined"}, "quarantined"),
     ):  # fmt: skip
         mine.update(**changed)
         assert state() == word
@@ -96,6 +96,8 @@ def test_a_cell_says_what_holds_its_path(world: World) -> None:
     assert state() == "paused"
     Zone.objects.filter(name="north").update(state="drained")
     assert state() == "drained"
+    mine.update(state="open", limits_now={})
+    assert (ip.pk, google.pk) not in matrix_rows.read().cells, "warming has capped it, and no mail went there yet"
 
 
 @pytest.mark.django_db
