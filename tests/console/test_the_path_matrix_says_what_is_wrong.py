@@ -88,7 +88,8 @@ def test_a_cell_says_what_holds_its_path(world: World) -> None:
     assert state() == "open"
     for changed, word in (
         ({"warm_per_day": 500, "limits_now": {"day_used": 3}}, "warming"), ({"state": "probation"}, "probation"),
-        ({"suspended_until": now() + timedelta(minutes=4)}, "backing off"), ({"circuit_failures": 9}, "no connection"), ({"state": "quarantined"}, "quarantined"),
+        ({"suspended_until": now() + timedelta(minutes=4)}, "backing off"),
+        ({"circuit_failures": 9}, "no connection"), ({"state": "quarantined"}, "quarantined"),
     ):  # fmt: skip
         mine.update(**changed)
         assert state() == word
