@@ -10,6 +10,7 @@ from mailplatform.shell.formats import plural
 from mailplatform.shell.states import look_of
 from pools.pages.matrix import OTHERS, Cell, CellState, Matrix, Row, band
 
+_OUT = (CellState.QUARANTINED, CellState.REFUSED)  # nothing goes there, whatever is left of its score
 _NONE = '<td class="cell none" data-to="{to}"><span aria-hidden="true">–</span><span class="hidden-text">no traffic</span></td>'
 
 
@@ -35,7 +36,7 @@ def _cell(cell: Cell, to: str, dense: bool, path_url: str, ip_url: str) -> str:
     if cell.why:
         tip += f"; {escape(cell.why[:160])}"
     href = f"{path_url}{cell.path_id}/" if cell.path_id else f"{ip_url}{cell.ip_id}/"
-    colour = "" if cell.score is None else f' data-score="{band(cell.score)}"'
+    colour = "" if cell.score is None else f' data-score="{band(0.0 if cell.state in _OUT else cell.score)}"'
     return f'<td class="cell"><a href="{href}" data-to="{to}"{colour} title="{tip}">{_mark(cell)}{number}{_word(cell, dense)}</a></td>'
 
 

@@ -111,6 +111,7 @@ def side_by_side(platform: Platform, neighbours: tuple[Newcomer, Newcomer, Newco
     return alone.on_time(), decent.on_time()
 
 
+@pytest.mark.long
 def test_a_hostile_neighbour_costs_a_good_one_nothing(forgetful: Platform, neighbours: tuple[Newcomer, Newcomer, Newcomer]) -> None:
     _, decent, hostile = neighbours
     alone, beside = side_by_side(forgetful, neighbours, 3, 15)

@@ -1,9 +1,10 @@
-"""A sending IP that a provider refuses: what it held goes along others within tens of milliseconds, and no attempt is counted."""
+"""Sending IPs that a provider refuses: what they held goes along others without waiting for a retry, and no attempt is counted."""
 
 import statistics
 
 import pytest
 
+from delivery.engine.world import FALLBACK_HANDICAP_MS
 from tests.flow.platform import Platform, wait_until
 from tests.flow.words import fresh, small_domain
 
@@ -34,7 +35,8 @@ def test_it_waits_for_no_retry(forgetful: Platform, mode: str) -> None:
     if waited:
         print(f"\n{mode}: {len(waited)} were rerouted, the next path began after {statistics.median(ms for ms, _ in waited):.0f} ms (median)")
         assert not any(same for _, same in waited)
-        assert statistics.median(ms for ms, _ in waited) < 1000
+        # Both IPs of its pool are refused: the other engine's counts as open until it has met that itself, and as long a fallback's waits.
+        assert statistics.median(ms for ms, _ in waited) < FALLBACK_HANDICAP_MS + 500
     assert len(waited) <= 10, "what only waited behind it met nobody's refusal"
     counted = forgetful.rows(COUNTED, ids[0], ids[-1][:-2] + "ff")
     assert counted == [(0,)]
