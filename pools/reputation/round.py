@@ -302,21 +302,22 @@ def _who(heard_of: Blame) -> str:
     return f"{heard_of.evidence.campaigns} campaigns of one tenant were refused, while other IPs pass"
 
 
+def _passed_elsewhere(memory: Memory, key: Key) -> datetime | None:
+    """When nothing but good was last heard of another IP at this path's provider."""
+    return max((at for (ip, provider), at in memory.passed.items() if provider == key[1] and ip != key[0]), default=None)
+
+
 def _others_pass(memory: Memory, key: Key) -> bool:
     """Whether another IP was heard of after this one was refused, and nothing but good: else it may be the provider's day."""
-    refused_at = memory.spoke.get(key)
-    return refused_at is not None and any(
-        at > refused_at for (ip, provider), at in memory.passed.items() if provider == key[1] and ip != key[0]
-    )  # fmt: skip
+    refused_at, passed_at = memory.spoke.get(key), _passed_elsewhere(memory, key)
+    return refused_at is not None and passed_at is not None and passed_at > refused_at
 
 
 def _all_are_refused(memory: Memory, key: Key) -> bool:
     """Whether other IPs are refused there just now as well, and none was heard of, since this one was, with nothing but good."""
-    refused_at = memory.spoke.get(key)
-    others = [other for other in memory.spoke if other[1] == key[1] and other[0] != key[0]]
-    if refused_at is None or not others:
-        return False
-    return not any(at >= refused_at for (ip, provider), at in memory.passed.items() if provider == key[1] and ip != key[0])
+    refused_at, passed_at = memory.spoke.get(key), _passed_elsewhere(memory, key)
+    others = any(provider == key[1] and ip != key[0] for ip, provider in memory.spoke)
+    return refused_at is not None and others and not (passed_at is not None and passed_at >= refused_at)
 
 
 def _closed_by_rule(

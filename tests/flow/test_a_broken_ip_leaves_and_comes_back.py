@@ -13,8 +13,8 @@ from tests.flow.words import fresh, small_domain
 BROKEN = "127.10.1.2"  # of the pool that both tenants' marketing shares; the other one is in the other zone
 TENANTS = ("harbour", "fieldnotes")
 # Steps and stays of seconds instead of half hours; what leads to leaving is as it comes.
-QUICK = "UPDATE pools_reputationpolicy SET stay_s = 3, step_s = 1, step_floor = 5, short_half_life_s = 20, trickle_per_hour = 36000, ip_stay_s = 3"
-USUAL = "UPDATE pools_reputationpolicy SET stay_s = 1800, step_s = 1800, step_floor = 20, short_half_life_s = 300, trickle_per_hour = 30, ip_stay_s = 3600"
+QUICK = {"stay_s": 3, "step_s": 1, "step_floor": 5, "short_half_life_s": 20, "trickle_per_hour": 36_000, "ip_stay_s": 3}
+SET = f"UPDATE pools_reputationpolicy SET {', '.join(f'{name} = %s' for name in QUICK)}"
 PATH = """
     SELECT p.state FROM pools_path p JOIN pools_sendingip i ON i.id = p.ip_id JOIN pools_domainprovider d ON d.provider_id = p.provider_id
      WHERE i.address = %s AND d.domain = %s
@@ -44,11 +44,12 @@ LISTED = "127.10.1.3"  # of a pool that others cover
 
 @pytest.fixture
 def quick(forgetful: Platform) -> Iterator[Platform]:
+    (usual,) = forgetful.rows(f"SELECT {', '.join(QUICK)} FROM pools_reputationpolicy")
     with forgetful.database() as connection:
-        connection.execute(QUICK)
+        connection.execute(SET, list(QUICK.values()))
     yield forgetful
     with forgetful.database() as connection:
-        connection.execute(USUAL)
+        connection.execute(SET, usual)
 
 
 class Traffic:
