@@ -26,7 +26,7 @@ _PATHS = """
            p.circuit_failures >= %(circuit)s, p.binds IN ('hour', 'day') AND (p.binds_until IS NULL OR p.binds_until > platform_now()),
            p.warm_per_day IS NOT NULL OR p.warm_per_hour IS NOT NULL,
            CASE WHEN s.state = p.state AND p.state <> 'open' THEN s.sentence ELSE left(p.why, %(why)s) END, CASE WHEN s.state = p.state THEN s.since END,
-           p.state = 'open' AND p.warm_per_day IS NOT NULL AND p.limits_now = '{}'
+           p.state = 'open' AND p.warm_per_day IS NOT NULL AND coalesce((p.limits_now->>'day_used')::int, 0) = 0
       FROM pools_path p JOIN pools_provider pr ON pr.id = p.provider_id LEFT JOIN pools_pathstanding s ON s.path_id = p.id
      WHERE NOT pr.is_tail AND pr.key <> 'default'
 """
@@ -51,7 +51,7 @@ _TRAFFIC = """
 def read(order: Sequence[int] = ()) -> Facts:
     """Everything; `order` is that of the columns which a page shows already."""
     ips = {row[0]: IpFact(row[0], row[1], row[2], row[3], row[4], _held(*row[5:])) for row in _rows(_IPS)}
-    # A new IP is capped at every provider before its first message there: what no engine has said a word of is no path that sends yet.
+    # A new IP is capped at every provider before its first message there: where nothing went in the last day, no path sends yet.
     paths = [row[:-1] for row in _rows(_PATHS, {"circuit": CIRCUIT_OPENS_AT, "why": WHY_LENGTH}) if not row[-1]]
     names = {row[2]: row[3] for row in paths}
     traffic = {(ip, provider): attempts for ip, provider, attempts in _rows(_TRAFFIC, {"large": list(names)})}
