@@ -26,7 +26,7 @@ _PATHS = """
            p.circuit_failures >= %(circuit)s, p.binds IN ('hour', 'day') AND (p.binds_until IS NULL OR p.binds_until > platform_now()),
            p.warm_per_day IS NOT NULL OR p.warm_per_hour IS NOT NULL,
            CASE WHEN s.state = p.state AND p.state <> 'open' THEN s.sentence ELSE left(p.why, %(why)s) END, CASE WHEN s.state = p.state THEN s.since END,
-           p.state = 'open' AND p.warm_per_day IS NOT NULL AND coalesce((p.limits_now->>'day_used')::int, 0) = 0
+           p.state = 'open' AND coalesce(p.warm_per_day, 0) > 0 AND coalesce((p.limits_now->>'day_used')::int, 0) = 0
       FROM pools_path p JOIN pools_provider pr ON pr.id = p.provider_id LEFT JOIN pools_pathstanding s ON s.path_id = p.id
      WHERE NOT pr.is_tail AND pr.key <> 'default'
 """

@@ -99,6 +99,8 @@ def test_a_cell_says_what_holds_its_path(world: World) -> None:
     assert state() == "drained"
     mine.update(state="open", limits_now={})
     assert (ip.pk, google.pk) not in matrix_rows.read().cells, "warming has capped it, and no mail went there yet"
+    mine.update(warm_per_day=0)
+    assert (ip.pk, google.pk) in matrix_rows.read().cells, "warming has paused it"
 
 
 @pytest.mark.django_db
