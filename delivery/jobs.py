@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import connection
-from psycopg import Connection
 
 from mailplatform.shell.clock import now
+from mailplatform.shell.database.connect import connect
 from mailplatform.shell.ids import lowest_id_at
 
 PERIODIC = {"check_domains": 1, "resume_imports": 1, "sweep_unsubscribed": 1}
@@ -34,7 +34,7 @@ def maintain() -> str:
         for statement in day_partitions_sql(now().date() - timedelta(days=1), days=8):
             cursor.execute(statement)
     forgotten = forget_old()
-    with Connection.connect(settings.DATABASE_URL, autocommit=True) as plain, plain.cursor() as cursor:
+    with connect(settings.DATABASE_URL) as plain, plain.cursor() as cursor:
         swept = sweep(plain)
         expired = expire_ready(plain, lowest_id_at(int((now() - timedelta(hours=1)).timestamp() * 1000)))
         buckets = allowances.forget_old(cursor) + scoped.forget_old(plain)

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 import environ
 import structlog
 from csp.constants import NONE, SELF
-from psycopg.conninfo import conninfo_to_dict
+
+from mailplatform.shell.database.address import django_database
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -119,19 +120,10 @@ NODE = env("NODE", default="")  # the node that an agent or a delivery cluster b
 ZONE = env("ZONE", default="")  # the zone that a watcher belongs to
 
 # -- database -----------------------------------------------------------------------------------------------------
-DATABASE_URL = env("DATABASE_URL")  # libpq's URL, several hosts and target_session_attrs included
-
-
-def _database(url: str) -> dict[str, object]:
-    """Django's form of a libpq URL; what Django has no name for goes on to libpq as it is."""
-    parts = conninfo_to_dict(url)
-    names = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
-    named = {key: str(parts.pop(name, "")) for key, name in names.items()}
-    # No `pool` option: django-q2 forks, and pooled sockets would be shared.
-    return {"ENGINE": "django.db.backends.postgresql", **named, "OPTIONS": parts, "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
-
-
-DATABASES = {"default": _database(DATABASE_URL)}
+DATABASE_URL = env("DATABASE_URL")  # libpq's URL; several servers are named like postgresql://user@one:5432,two:5433/name
+DATABASE_WAIT_S = env.float("DATABASE_WAIT_S", default=20.0)  # how long a submission waits for a database that is being switched
+DATABASE_WAITERS = env.int("DATABASE_WAITERS", default=2)  # web requests that do, at once, in a process of four threads; 0: none waits
+DATABASES = {"default": django_database(DATABASE_URL)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # -- Django -------------------------------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ def kind_of(opinion: Opinion, by_watcher: bool) -> Verdict.Kind:
 
 def condemn(connection: psycopg.Connection[Any], engine: EngineSeen, judgement: Judgement, judge: str, journal: Path | None) -> Condemned | None:
     """Replay the journal (an agent) or not (a watcher: None), give the claims back, write the verdict. None: somebody else has done it."""
-    from delivery.engine.journal import replay
+    from delivery.engine.journal import remove, replay
     from delivery.queue.fence import evict
     from delivery.queue.wake import notify
 
@@ -83,14 +83,14 @@ def condemn(connection: psycopg.Connection[Any], engine: EngineSeen, judgement: 
         )
     notify(connection)
     if journal is not None:
-        _remove(journal)
+        remove(journal)
     log.warning("Engine %s (%d) is %s: %s; %d given back in %d ms.", engine.name, engine.engine_id, kind, judgement.opinion, given_back, took_ms)
     return Condemned(engine, kind, given_back, answered, unknowable, took_ms)
 
 
 def sweep_journal(connection: psycopg.Connection[Any], journal: Path, engine_id: int) -> bool:
     """Replay a journal whose engine has no row any more, and delete it; False when the engine has one."""
-    from delivery.engine.journal import replay
+    from delivery.engine.journal import remove, replay
 
     with connection.transaction():
         connection.execute("SET LOCAL statement_timeout = '60s'")
@@ -98,15 +98,9 @@ def sweep_journal(connection: psycopg.Connection[Any], journal: Path, engine_id:
             return False
         replayed = replay(connection, journal)
         connection.execute(_COMPLETE, {"engine": engine_id, "answered": replayed.answered, "unknowable": replayed.unknowable})
-    _remove(journal)
+    remove(journal)
     log.info("Replayed the journal %s that a dead engine left behind.", journal.name)
     return True
-
-
-def _remove(journal: Path) -> None:
-    """The file and what was rotated away from it."""
-    for path in (journal, journal.with_suffix(".journal.old")):
-        path.unlink(missing_ok=True)
 
 
 def _evidence(engine: EngineSeen, judgement: Judgement, journal: Path | None, took_ms: int) -> dict[str, object]:

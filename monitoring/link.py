@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 
+from mailplatform.shell.database.connect import connect
 from monitoring.judge import Incarnation
 from monitoring.sightings import incarnation_of
 
@@ -43,10 +44,7 @@ class Link:
                 yield connection, incarnation
 
     def _connect(self) -> psycopg.Connection[Any]:
-        return psycopg.connect(
-            self._url, autocommit=True, connect_timeout=2, application_name=self._name, options=OPTIONS,
-            keepalives_idle=2, keepalives_interval=1, keepalives_count=3, tcp_user_timeout=5000,
-        )  # fmt: skip
+        return connect(self._url, OPTIONS, connect_timeout=2, application_name=self._name)
 
 
 def _short(error: Exception) -> str:

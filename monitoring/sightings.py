@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 
+from mailplatform.shell.database.incarnation import life_of
 from monitoring.judge import Incarnation
 
 ENGINE_LOCK_CLASS = 0x4D50  # pg_advisory_lock(class, engine id): held by an engine's lease session as long as it lives
@@ -27,10 +28,6 @@ SELECT e.id, e.node_id, n.name, e.slot, e.pid, e.renewed_at, e.suspected_at IS N
        extract(epoch FROM platform_now() - r.at)::float8
   FROM delivery_engine e JOIN pools_node n ON n.id = e.node_id LEFT JOIN monitoring_nodereport r ON r.node_id = n.id
 """
-
-_INCARNATION = "SELECT pg_postmaster_start_time()::text, extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())::float8"
-# Not everybody may ask these (a managed database may refuse): then the start time alone tells incarnations apart.
-_CONTROL = "SELECT s.system_identifier::text || '/' || c.timeline_id::text FROM pg_control_system() s, pg_control_checkpoint() c"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +59,4 @@ def look(connection: psycopg.Connection[Any], node: str | None = None) -> list[E
 
 def incarnation_of(connection: psycopg.Connection[Any]) -> Incarnation:
     """Which life of which server a connection belongs to; it cannot change while the connection lives."""
-    row = connection.execute(_INCARNATION).fetchone()
-    assert row is not None
-    try:
-        control = connection.execute(_CONTROL).fetchone()
-    except psycopg.errors.InsufficientPrivilege:
-        control = None
-    return Incarnation(key=f"{control[0] if control else ''} {row[0]}", age_s=row[1])
+    return Incarnation(*life_of(connection))

@@ -18,6 +18,8 @@ from delivery.submit.idempotency import Clash, Token
 from delivery.submit.request import Accepted, Refused, Request, Why
 from delivery.submit.store import state_of
 from delivery.submit.submission import MAX_BATCH
+from mailplatform.shell.database.away import is_away
+from mailplatform.shell.database.patience import Patience
 from mailplatform.shell.problems import Problem
 from mailplatform.shell.rest import ApiProblem, invalid, of_status, unavailable
 from mailplatform.tenants.access import TenantView
@@ -41,11 +43,20 @@ class Submit(TenantView):
     """What both ways of sending share."""
 
     scope = Scope.SEND
+    _patience: Patience
+
+    def initial(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        """The key is looked up; while the database is switched that waits as the message does."""
+        self._patience = Patience()
+        if request.method == "POST":
+            self._patience.done(lambda: super(Submit, self).initial(request, *args, **kwargs))
+        else:
+            super().initial(request, *args, **kwargs)
 
     def submit(self, request: HttpRequest, items: Sequence[object], place_of: Callable[[int], str], answer_of: AnswerOf) -> Response:
         wanted = Request(self.tenant_id, self.key.prefix, items, place_of, answer_of, token=self._token(request))
         try:
-            accepted: Accepted = accept(wanted)
+            accepted: Accepted = self._patience.done(lambda: accept(wanted), again=lambda error: _may_be_repeated(error, wanted))
         except Refused as no:
             raise _problem(no) from None
         except NotCertain:
@@ -59,6 +70,11 @@ class Submit(TenantView):
         if not idempotency.is_valid(key):
             raise invalid([Problem(idempotency.HEADER, "It has 1 to 255 printable ASCII characters.")], status=400)
         return idempotency.token_of(self.tenant_id, key, f"{request.method} {request.path}", request._request.raw_json)  # type: ignore[attr-defined]
+
+
+def _may_be_repeated(error: Exception, wanted: Request) -> bool:
+    """What was certainly not stored; what may have been, only under its key, which tells."""
+    return wanted.token is not None if isinstance(error, NotCertain) else is_away(error)
 
 
 def _problem(no: Refused) -> ApiProblem:

@@ -8,6 +8,7 @@ in a second: what it does not hold any other engine can take.
 """
 
 import asyncio
+import random
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -15,7 +16,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from psycopg import AsyncConnection, Error
+from psycopg import AsyncConnection, Error, OperationalError
 
 from delivery.engine.appetite import Appetite
 from delivery.engine.bids import make_bids
@@ -27,7 +28,11 @@ from delivery.engine.sites import Sites
 from delivery.engine.waiting import wait_for
 from delivery.engine.world import World
 from delivery.queue import claim as queue
-from delivery.queue.wake import BLOCKED, CHANNEL, EVERYWHERE, SORTING, Lane, lanes_of
+from delivery.queue.wake import BLOCKED, CHANNEL, EVERYWHERE, LOOK, SORTING, Lane, lanes_of
+from mailplatform.shell.database.away import short
+from mailplatform.shell.database.connect import connect_async
+from mailplatform.shell.database.doubt import Doubt
+from mailplatform.shell.database.incarnation import life_of_async
 from pools.purposes import Purpose
 
 POLL_S = 0.1
@@ -54,6 +59,7 @@ class Claimer:
         self._chooser: Chooser | None = None
         self.on_unsorted: Callable[[], None] = lambda: None
         self.on_blocked: Callable[[], None] = lambda: None
+        self.on_look: Callable[[], None] = lambda: None
         self._lanes = Lanes()
         self._serving: tuple[World | None, Collection[int]] = None, ()
         self._bodies: OrderedDict[UUID, queue.StoredBody] = OrderedDict()
@@ -61,6 +67,7 @@ class Claimer:
         self._look_at, self._looked_at = 0.0, 0.0
         self._claiming, self._counting = 0, False
         self._appetite = Appetite()
+        self._doubts: dict[bool, Doubt] = {}
         self._pace, self._pace_at, self._pace_count = 0.0, time.monotonic(), 0
 
     def work_in(self, lanes: Iterable[Lane]) -> None:
@@ -87,7 +94,7 @@ class Claimer:
         """Wake-ups of others. A lost one costs at most POLL_S to LOOK_EVERYWHERE_S."""
         while True:
             try:
-                async with await AsyncConnection.connect(self._hands.setup.database_url, autocommit=True) as connection:
+                async with await connect_async(self._hands.setup.database_url) as connection:
                     await connection.execute(f"LISTEN {CHANNEL}")
                     async for notice in connection.notifies():
                         self._hear(notice.payload)
@@ -101,6 +108,8 @@ class Claimer:
             self.on_unsorted()
         if BLOCKED in words:
             self.on_blocked()
+        if LOOK in words:
+            self.on_look()
         if EVERYWHERE in words:
             self._look_at = min(self._look_at, self._looked_at + LOOK_AGAIN_S)
         self.work_in(lanes_of(words))
@@ -127,16 +136,18 @@ class Claimer:
             wanted.clear()
             began, rest_s = time.monotonic(), REST_FIRST_S if first else self._rest_s()
             try:
-                connection = connection or await self._connect()
+                connection = connection or await self._connect(first)
                 if not self._hands.stopping and self._hands.lease.valid() and began >= self._hands.journal.rests_until_s:
                     if not first:
                         await self._look_everywhere(connection)
                     if await self._round(connection, first):
                         wanted.set()
             except Error as error:
-                log.warning("claim_failed", error=str(error))
+                log.warning("claim_failed", error=short(error))
+                if connection is not None:
+                    await connection.close()
                 connection = None
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(random.uniform(0.05, 0.15))  # noqa: S311 - spreads reconnects, guards nothing
             if (left_s := began + rest_s - time.monotonic()) > 0:
                 await asyncio.sleep(left_s)
 
@@ -145,19 +156,24 @@ class Claimer:
         lasts_s = len(self._hands.in_hand) / self._pace if self._pace else 0.0
         return min(LONGEST_REST_S, max(REST_S, REST_SHARE * lasts_s))
 
-    async def _connect(self) -> AsyncConnection[Any]:
+    async def _connect(self, first: bool) -> AsyncConnection[Any]:
         hands = self._hands
-        connection = await AsyncConnection.connect(hands.setup.database_url, autocommit=True, options=PLANNER)
+        connection = await connect_async(hands.setup.database_url, PLANNER)
         # A COMMIT whose answer never came: what the database says is ours and we do not know goes back as it came. The other round pauses
         # meanwhile: what it has claimed and not heard of yet is no stray.
         self._counting = True
         try:
             while self._claiming:  # noqa: ASYNC110
                 await asyncio.sleep(0.002)
-            rows = await (await connection.execute("SELECT id FROM delivery_claimed WHERE engine_id = %s", [hands.id])).fetchall()
-            hands.put_back(hands.strays(row[0] for row in rows))
+            hands.journal.life, _ = await life_of_async(connection)
+            rows = await (await connection.execute("SELECT id, tries FROM delivery_claimed WHERE engine_id = %s", [hands.id])).fetchall()
+            await hands.take_in(dict(rows))
+        except BaseException:
+            await connection.close()
+            raise
         finally:
             self._counting = False
+        self._doubts[first] = Doubt(connection)
         return connection
 
     async def _look_everywhere(self, connection: AsyncConnection[Any]) -> None:
@@ -174,7 +190,7 @@ class Claimer:
         bids, again_s = make_bids(self._lanes, first, hands.world, hands.path, now, min(ROWS_A_CLAIM, room))
         if not bids:
             return False
-        claims = await self._claim(connection, bids)
+        claims = await self._claim(connection, bids, first)
         self._lanes.claimed(bids, claims, now)
         if claims:
             try:
@@ -186,7 +202,7 @@ class Claimer:
             asyncio.get_running_loop().call_later(again_s, (self._first_wanted if first else self._wanted).set)
         return bool(claims)
 
-    async def _claim(self, connection: AsyncConnection[Any], bids: Sequence[queue.Bid]) -> list[queue.Claim]:
+    async def _claim(self, connection: AsyncConnection[Any], bids: Sequence[queue.Bid], first: bool) -> list[queue.Claim]:
         hands = self._hands
         while self._counting:  # noqa: ASYNC110
             await asyncio.sleep(0.002)
@@ -196,6 +212,9 @@ class Claimer:
             hands.in_hand.update((claim.id, claim) for claim in claims)
         finally:
             self._claiming -= 1
+        if doubt := self._doubts[first].taken():  # a standby that takes over may not know of it, and others would claim the same
+            hands.put_back([claim.id for claim in claims])
+            raise OperationalError(doubt)
         return claims
 
     def _in_hand_limit(self, now: float) -> int:

@@ -9,15 +9,19 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from psycopg import Connection, OperationalError
+from psycopg import Connection, Error
+
+from mailplatform.shell.database.away import is_away
+from mailplatform.shell.database.connect import connect
 
 T = TypeVar("T")
 OPTIONS = "-c statement_timeout=10000 -c jit=off"
 
 
 class Database:
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, record_options: str = "") -> None:
         self._url = url
+        self._options = {"record": f"{OPTIONS} {record_options}"}
         self._threads = {name: ThreadPoolExecutor(1, thread_name_prefix=name) for name in ("record", "credit", "other")}
         self._connections: dict[str, Connection] = {}
 
@@ -44,11 +48,12 @@ class Database:
     def _call(self, name: str, function: Callable[..., T], arguments: tuple[Any, ...]) -> T:
         connection = self._connections.get(name)
         if connection is None or connection.closed:
-            connection = self._connections[name] = Connection.connect(self._url, autocommit=True, options=OPTIONS, connect_timeout=5)
+            connection = self._connections[name] = connect(self._url, self._options.get(name, OPTIONS))
         try:
             return function(connection, *arguments)
-        except OperationalError:
-            self._drop(name)
+        except Error as error:
+            if is_away(error):  # also a session that may only read now: its server is the primary no more
+                self._drop(name)
             raise
 
     def _drop(self, name: str) -> None:

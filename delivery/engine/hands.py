@@ -8,7 +8,7 @@ Never: claims, connects, decides what becomes of a delivery.
 import asyncio
 import random
 import time
-from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -298,6 +298,18 @@ class Hands:
     def strays(self, claimed: Iterable[UUID]) -> list[UUID]:
         """Of what the database says this engine has claimed: what the engine does not know."""
         return [delivery for delivery in claimed if delivery not in self.in_hand and delivery not in self._returning and delivery not in self._recording]
+
+    async def take_in(self, claimed: Mapping[UUID, int]) -> None:
+        """What the database says this engine has claimed, with its tries, and the engine does not know: what the journal has an answer to was recorded in a
+        server's last moments and is recorded again; the rest goes back as it came, for it was never begun."""
+        strays = self.strays(claimed)
+        answers = await asyncio.to_thread(self.journal.answers, {delivery: claimed[delivery] for delivery in strays}) if strays else {}
+        for delivery, settled in answers.items():
+            self._recording[delivery] = self._recording.get(delivery, 0) + 1
+            self.recorder.add(settled)
+        if strays:
+            log.warning("claims_that_were_not_known", given_back=len(strays) - len(answers), recorded_again=len(answers))
+        self.put_back([delivery for delivery in strays if delivery not in answers])
 
     @property
     def empty(self) -> bool:

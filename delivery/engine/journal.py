@@ -1,6 +1,7 @@
 """The journal: what a dead engine knew and had not recorded.
 
-Owns: DATA/journal/engine-ID.journal, and beside it `.old` while a full one waits for its last answers to be recorded.
+Owns: DATA/journal/engine-ID.journal, and beside it `.old` while a full one waits for its last answers to be recorded; then it is kept for ten
+minutes, under the number of its turn and the life of the database server in which that was: a standby that takes over may not have the last records.
 One line each, written at once with write(2), so that it survives the engine's death (not the machine's: that is flushed every 50 ms):
 
     B attempt   the delivery was begun
@@ -15,9 +16,10 @@ How it fails: a full disk raises JournalFailed; no dot is written without its li
 import errno
 import os
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -27,10 +29,13 @@ from psycopg import Connection
 
 from delivery.queue.record import record
 from delivery.queue.settled import AttemptRow, Settled
+from mailplatform.shell.database.incarnation import life_of
 from mailplatform.shell.ids import delivery_of
 
 ROTATE_BYTES = 8 * 1024 * 1024
+_ANSWER = b'A {"attempt":{"id":"'
 CLAIMS_REST_S = 1.0  # after a write that failed
+KEPT_S, KEPT_BYTES = 600.0, 1024**3
 
 
 class JournalFailed(OSError):
@@ -39,6 +44,21 @@ class JournalFailed(OSError):
 
 def journal_path(folder: Path, engine_id: int) -> Path:
     return folder / f"engine-{engine_id}.journal"
+
+
+def old_of(path: Path) -> Path:
+    return path.with_suffix(".journal.old")
+
+
+def kept_of(path: Path) -> list[Path]:
+    """What is kept beside a journal, the newest first."""
+    return sorted(path.parent.glob(f"{path.name}.kept-*"), reverse=True)
+
+
+def remove(path: Path) -> None:
+    """A journal, and all that was rotated away from it."""
+    for each in (path, old_of(path), *kept_of(path)):
+        each.unlink(missing_ok=True)
 
 
 def engine_of(path: Path) -> int:
@@ -52,7 +72,9 @@ class Journal:
     def __init__(self, folder: Path, engine_id: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.path = journal_path(folder, engine_id)
-        self._old = self.path.with_suffix(".journal.old")
+        self.life = ""  # of the database server, as a connection told last
+        self._turn = 0
+        self._old = old_of(self.path)
         self._fd = self._open()
         self._size = 0
         self._open_ids: set[UUID] = set()
@@ -77,7 +99,7 @@ class Journal:
         if self._before_rotation is not None:
             self._before_rotation.difference_update(attempts)
             if not self._before_rotation:
-                self._old.unlink(missing_ok=True)
+                self._keep_old()
                 self._before_rotation = None
         elif self._size > ROTATE_BYTES:
             self._rotate()
@@ -93,9 +115,8 @@ class Journal:
 
     def close(self, keep: bool) -> None:
         os.close(self._fd)
-        if not keep:
-            self.path.unlink(missing_ok=True)
-            self._old.unlink(missing_ok=True)
+        if not keep:  # its leave was committed after all its records: a standby that has the one has the others
+            remove(self.path)
 
     def _write(self, line: bytes) -> None:
         if self._torn:  # what was cut off must not swallow what follows
@@ -111,6 +132,22 @@ class Journal:
             self.rests_until_s = time.monotonic() + CLAIMS_REST_S
             raise JournalFailed(errno.ENOSPC, "the journal took half a line")
 
+    def answers(self, claimed: Mapping[UUID, int]) -> dict[UUID, Settled]:
+        """The answers to deliveries, by how often they had been tried, that the database still calls claimed. In a thread: it reads all that is kept."""
+        return _answers_to(claimed, (self.path, self._old, *kept_of(self.path)))
+
+    def _keep_old(self) -> None:
+        """All of it is recorded. It stays for a while, and what has stayed long enough goes."""
+        if self._old.exists():
+            self._turn += 1
+            self._old.rename(self.path.with_name(f"{self.path.name}.kept-{self._turn:06d}-{life_mark(self.life)}"))
+        size, oldest_s = 0, time.time() - KEPT_S
+        for path in kept_of(self.path):
+            told = path.stat()
+            size += told.st_size
+            if told.st_mtime < oldest_s or size > KEPT_BYTES:
+                path.unlink()
+
     def _rotate(self) -> None:
         os.close(self._fd)
         self.path.rename(self._old)
@@ -119,6 +156,11 @@ class Journal:
 
     def _open(self) -> int:
         return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def life_mark(life: str) -> str:
+    """A server's life, as a file's name can say it."""
+    return sha256(life.encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +186,7 @@ def read(path: Path) -> Read:
     answers: dict[UUID, Settled] = {}
     begun: set[UUID] = set()
     dots: set[UUID] = set()
-    for line in _lines(path.with_suffix(".journal.old"), path):
+    for line in _lines(old_of(path), path):
         kind, _, rest = line.partition(b" ")
         try:
             if kind == b"B":
@@ -166,13 +208,40 @@ def replay(connection: Connection, path: Path) -> Replayed:
     answered = 0
     with connection.transaction(), connection.cursor() as cursor:
         (now,) = cursor.execute("SELECT platform_now()").fetchone() or (None,)
-        still = [row[0] for row in cursor.execute("SELECT id FROM delivery_claimed WHERE engine_id = %s", [engine_of(path)])]
-        claimed = frozenset(still)
-        answered = sum(one.attempt.delivery_id in claimed for one in found.answers)
-        for start in range(0, len(found.answers), 500):
-            record(cursor, engine_of(path), found.answers[start : start + 500], now)  # type: ignore[arg-type]
+        claimed: dict[UUID, int] = dict(cursor.execute("SELECT id, tries FROM delivery_claimed WHERE engine_id = %s", [engine_of(path)]).fetchall())
+        answers = (*_lost_with_a_server(connection, path, claimed), *found.answers)
+        answered = sum(one.attempt.delivery_id in claimed for one in answers)
+        for start in range(0, len(answers), 500):
+            record(cursor, engine_of(path), answers[start : start + 500], now)  # type: ignore[arg-type]
     # Unknowable is what the journal says, whoever gave the claims back before: a watcher that could not read it did not know.
-    return Replayed(answered, len(found.unknowable), found.begun & claimed)
+    return Replayed(answered, len(found.unknowable), found.begun & frozenset(claimed))
+
+
+def _lost_with_a_server(connection: Connection, path: Path, claimed: Mapping[UUID, int]) -> Iterable[Settled]:
+    """Recorded in an earlier life of the database, and claimed still: its standby had not heard of that when it took over."""
+    if not claimed or not (kept := kept_of(path)):
+        return ()
+    here = life_mark(life_of(connection)[0])
+    return _answers_to(claimed, [each for each in kept if not each.name.endswith(here)]).values()
+
+
+def _answers_to(claimed: Mapping[UUID, int], paths: Iterable[Path]) -> dict[UUID, Settled]:
+    """What journals, the newest first, say of these deliveries' last tries."""
+    found: dict[UUID, Settled] = {}
+    for path in paths:
+        if len(found) == len(claimed):
+            break
+        for line in _lines(path):
+            if not line.startswith(_ANSWER):
+                continue
+            try:  # its id comes first: that of most lines is all that is read of them
+                attempt = UUID(hex=line[len(_ANSWER) : len(_ANSWER) + 36].decode())
+                tries = claimed.get(delivery_of(attempt))
+                if tries is not None and (settled := _settled(orjson.loads(line[2:]))).attempt.number - 1 == tries:
+                    found[delivery_of(attempt)] = settled
+            except ValueError:
+                continue
+    return found
 
 
 def _lines(*paths: Path) -> Iterator[bytes]:

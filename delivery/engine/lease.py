@@ -7,24 +7,34 @@ only while the event loop ticks: a loop that hangs for 300 ms lets the lease run
 """
 
 import os
+import random
 import threading
 import time
 from collections.abc import Callable
 
-from psycopg import Connection, Error
+from psycopg import Connection, Error, OperationalError
 
 from delivery.queue import fence
+from mailplatform.shell.database.connect import connect
+from mailplatform.shell.database.doubt import Doubt
 
 RENEW_EVERY_S = 0.150
 VALID_S = 0.600
 LOOP_MAY_HANG_S = 0.300
 CLOCKS_MAY_PART_S = 0.100
+LOCK_WITHIN_S = 1.0
 SESSION_LOCK_CLASS = 19792  # "MP": pg_advisory_lock(class, engine id); its absence means the session is gone
+TRY_LOCK = "SELECT pg_try_advisory_lock(%(kind)s, %(engine)s)"
+END_HOLDER = """
+    SELECT pg_terminate_backend(pid) FROM pg_locks
+     WHERE locktype = 'advisory' AND classid = %(kind)s AND objid = %(engine)s AND objsubid = 2 AND granted AND pid <> pg_backend_pid()
+       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 
 
 def lease_connection(url: str) -> Connection:
-    """A renewal need not survive the database's crash (a new incarnation gives grace), so it does not wait for the disk."""
-    return Connection.connect(url, autocommit=True, connect_timeout=2, options="-c synchronous_commit=off -c statement_timeout=5000")
+    """Registers an engine (which must not be lost: its id would be given again) and renews it (`fence.RENEW` says how safely)."""
+    return connect(url, "-c statement_timeout=5000", connect_timeout=2)
 
 
 def session_lock_key(engine_id: int) -> tuple[int, int]:
@@ -47,7 +57,8 @@ class Lease:
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
 
     def start(self) -> None:
-        self._lock_session()
+        self._doubt = Doubt(self._connection)
+        self._lock_session(self._connection)
         self._renew()
         self._thread.start()
 
@@ -99,18 +110,33 @@ class Lease:
         if renewed is None:
             self.lost = "evicted: another has judged this engine dead"
             return
+        if self._doubt.taken():  # the primary alone has it: who judges at the standby that replaces it would not see it
+            return
         self._deadline_boot, self._deadline_wall = boot + VALID_S, wall + VALID_S
         if renewed[0]:
             self._on_drain()
 
-    def _lock_session(self) -> None:
-        self._connection.execute("SELECT pg_advisory_lock(%s, %s)", session_lock_key(self.engine_id))
+    def _lock_session(self, connection: Connection) -> None:
+        """Nobody else can have it but a session of this engine's that was cut off and whose end the server has not seen: it is ended."""
+        key = dict(zip(("kind", "engine"), session_lock_key(self.engine_id), strict=True))
+        until_s = time.monotonic() + LOCK_WITHIN_S
+        while not (connection.execute(TRY_LOCK, key).fetchone() or (False,))[0]:
+            if time.monotonic() > until_s:
+                raise OperationalError("a former session of this engine does not end")
+            connection.execute(END_HOLDER, key)
+            self._stop.wait(0.02)
 
     def _reconnect(self, error: Error) -> None:
         """The database went away: the deadline passes by itself, and the row tells whether this engine still is one."""
+        self._connection.close()
         try:
-            self._connection.close()
-            self._connection = lease_connection(self._url)
-            self._lock_session()
+            connection = lease_connection(self._url)
+            try:
+                self._lock_session(connection)
+            except Error:
+                connection.close()
+                raise
         except Error:
-            self._stop.wait(0.1)
+            self._stop.wait(random.uniform(0.05, 0.15))  # noqa: S311 - spreads reconnects, guards nothing
+        else:
+            self._connection, self._doubt = connection, Doubt(connection)

@@ -24,6 +24,8 @@ from delivery.smtp.tls import TlsContexts
 from mailplatform.shell.addresses import AddressPolicy
 from pools.providers.rollup import tail_key
 
+# A record does not wait for a synchronous standby: should a switch lose it, its answer is in the journal still, and its delivery among the claims.
+RECORD = "-c synchronous_commit=local"
 log = structlog.get_logger(__name__)
 
 
@@ -49,7 +51,7 @@ def _warm_up(setup: Setup) -> TlsContexts:
 
 async def _run(engine_id: int, node: str, connection: Connection, setup: Setup, tls: TlsContexts) -> str:
     journal = Journal(setup.journal_folder, engine_id)
-    database = Database(setup.database_url)
+    database = Database(setup.database_url, record_options=RECORD)
     lease = Lease(setup.database_url, engine_id, connection, on_lost=lambda _: engine.stop(), on_drain=lambda: engine.stop())
     hands = Hands(engine_id, lease, journal, database, setup, tls)
     engine = Engine(node, hands)

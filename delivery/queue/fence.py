@@ -25,7 +25,13 @@ REGISTER = """
     ON CONFLICT (node_id, slot) DO NOTHING
     RETURNING id
 """
-RENEW = "UPDATE delivery_engine SET renewed_at = platform_now(), suspected_at = NULL WHERE id = %s RETURNING draining, platform_now()"
+# Its commit waits for the synchronous standby where there is one: an engine at a primary that was cut off and replaced must not go on renewing there.
+# Else it waits for nobody, the disk neither: a renewal that is lost with the server makes a lease look older, and a new incarnation gives grace.
+RENEW = """
+    UPDATE delivery_engine SET renewed_at = platform_now(), suspected_at = NULL WHERE id = %s
+    RETURNING draining, platform_now(),
+              set_config('synchronous_commit', CASE current_setting('synchronous_standby_names') WHEN '' THEN 'off' ELSE 'remote_write' END, true)
+"""
 DROP = "DELETE FROM delivery_engine WHERE id = %s"
 # CASCADE is Django's, not the database's: the leases go by hand.
 DROP_LEASES = "DELETE FROM delivery_iplease WHERE engine_id = %s"
@@ -45,14 +51,18 @@ HOLD = f"""
     RETURNING id, tenant_id
 """
 GIVE_BACK = f"""
-    WITH gone AS (DELETE FROM delivery_claimed WHERE engine_id = %(engine)s RETURNING *, (id = ANY (%(begun)s::uuid[]))::int AS begun)
-    INSERT INTO delivery_ready ({columns.LIST})
-    SELECT {columns.select("gone", crashes="gone.crashes + gone.begun", tries="gone.tries + gone.begun")} FROM gone
+    WITH gone AS (DELETE FROM delivery_claimed WHERE engine_id = %(engine)s RETURNING *, (id = ANY (%(begun)s::uuid[]))::int AS begun),
+         back AS (INSERT INTO delivery_ready ({columns.LIST})
+                  SELECT {columns.select("gone", crashes="gone.crashes + gone.begun", tries="gone.tries + gone.begun")} FROM gone
+                  RETURNING pool_id, provider_id, purpose)
+    SELECT pool_id, provider_id, purpose, count(*)::int FROM back GROUP BY 1, 2, 3
 """
 # Nobody could read its journal: any of them may have been begun, and its number may come back with a late answer. No crash is counted.
 GIVE_BACK_UNREAD = f"""
-    WITH gone AS (DELETE FROM delivery_claimed WHERE engine_id = %(engine)s RETURNING *)
-    INSERT INTO delivery_ready ({columns.LIST}) SELECT {columns.select("gone", tries="gone.tries + 1")} FROM gone
+    WITH gone AS (DELETE FROM delivery_claimed WHERE engine_id = %(engine)s RETURNING *),
+         back AS (INSERT INTO delivery_ready ({columns.LIST}) SELECT {columns.select("gone", tries="gone.tries + 1")} FROM gone
+                  RETURNING pool_id, provider_id, purpose)
+    SELECT pool_id, provider_id, purpose, count(*)::int FROM back GROUP BY 1, 2, 3
 """
 LEAVE = f"""
     WITH gone AS (DELETE FROM delivery_claimed WHERE engine_id = %(engine)s RETURNING *)
@@ -68,6 +78,7 @@ class Evicted:
     was_there: bool
     given_back: int
     held: int
+    lanes: frozenset[tuple[int, int, int]] = frozenset()  # where what came back can be claimed: pool, provider, purpose
 
 
 def register(connection: Connection, node: str, slot: int, pid: int) -> int | None:
@@ -90,8 +101,9 @@ def evict(connection: Connection, engine_id: int, begun: Collection[UUID] | None
         connection.execute(DROP_LEASES, [engine_id])
         was_there = connection.execute(DROP, [engine_id]).rowcount == 1
         held = _hold(connection, rows)
-        given_back = connection.execute(GIVE_BACK_UNREAD if begun is None else GIVE_BACK, rows).rowcount
-    return Evicted(was_there, given_back, len(held))
+        with connection.cursor(row_factory=tuple_row) as cursor:
+            back = cursor.execute(GIVE_BACK_UNREAD if begun is None else GIVE_BACK, rows).fetchall()
+    return Evicted(was_there, sum(count for *_, count in back), len(held), frozenset((pool, provider, purpose) for pool, provider, purpose, _ in back))
 
 
 def _hold(connection: Connection, rows: dict[str, Any]) -> list[tuple[UUID, int]]:

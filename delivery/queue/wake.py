@@ -11,10 +11,13 @@ from collections.abc import Iterable
 
 from psycopg import Connection
 
+from mailplatform.shell.database.connect import connect
+
 CHANNEL = "mailplatform_ready"
 COALESCE_S = 0.005
 LANES_A_PAYLOAD = 180  # NOTIFY's payload is at most 8,000 bytes; beyond this engines look for themselves
 SORTING, EVERYWHERE = "sort", "*"
+LOOK = "look"  # engines look at the world at once: an engine is suspected, or gone, and its paths with it
 BLOCKED = "block"  # a campaign is blocked, or known to be no longer (queue.blocks)
 
 Lane = tuple[int, int, int]  # pool, provider, purpose
@@ -42,6 +45,11 @@ def _purpose(lane: Lane) -> int:
 def notify(connection: Connection, lanes: Iterable[Lane] = (), sorting: bool = False) -> None:
     """Tell all engines now. The connection must be in autocommit."""
     connection.execute("SELECT pg_notify(%s, %s)", [CHANNEL, payload(lanes, sorting) or EVERYWHERE])
+
+
+def notify_all(connection: Connection, lanes: Iterable[Lane] = ()) -> None:
+    """Tell all engines that others have changed, and where work came back."""
+    connection.execute("SELECT pg_notify(%s, %s)", [CHANNEL, ",".join(filter(None, [LOOK, payload(lanes, sorting=False)]))])
 
 
 class Waker:
@@ -80,7 +88,7 @@ class Waker:
                 self._lanes, self._sorting, self._all = set(), False, False
             try:
                 if connection is None or connection.closed:
-                    connection = Connection.connect(self._url, autocommit=True, options="-c synchronous_commit=off")
+                    connection = connect(self._url, "-c synchronous_commit=off")
                 notify(connection, () if everything else lanes, sorting)
                 told_at = time.monotonic()
             except Exception:  # engines poll: a lost wake-up costs 100 ms, a raised one would cost the thread

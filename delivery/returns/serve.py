@@ -39,7 +39,7 @@ def tls_from_settings() -> Tls:
 
 
 async def serve(ending: asyncio.Event) -> None:
-    writer = Writer(settings.DATABASE_URL, keys_from_settings(), timedelta(days=settings.RETURN_PATH_DAYS))
+    writer = Writer(settings.DATABASE_URL, keys_from_settings(), timedelta(days=settings.RETURN_PATH_DAYS), settings.DATABASE_WAIT_S)
     door = Door(keys_from_settings(), settings.FEEDBACK_ADDRESSES, writer)
     host, _, port = settings.INCOMING.rpartition(":")
     listener = Listener([ListenAt(host.strip("[]"), int(port), door)], Gate(limits()), settings.INCOMING_NAME, tls_from_settings())

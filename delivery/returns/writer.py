@@ -2,7 +2,7 @@
 
 Promises: nothing is answered 250 before it is stored; a COMMIT whose answer never came is answered 451, and the sender's next try changes nothing that
 is there already. What cannot be decided yet (its delivery is being recorded just now) waits a moment, then is asked to come again. One message that
-nobody can store holds up no other: a group that fails goes one by one. While the database is away everybody hears 451 at once. Reading
+nobody can store holds up no other: a group that fails goes one by one. While the database is away everybody waits, a while, then hears 451. Reading
 happens in the writer's thread: the loop only moves bytes. Never: decides what a message means.
 """
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
-from psycopg import Connection, Error, OperationalError
+from psycopg import Connection, Error
 from psycopg.errors import DeadlockDetected, SerializationFailure
 
 from delivery.classify.rulebook import RuleBook
@@ -26,12 +26,14 @@ from delivery.returns.read import read
 from delivery.returns.rules import Rules
 from delivery.returns.tokens import Keys, token_of
 from mailplatform.shell.clock import now
+from mailplatform.shell.database.away import is_away, short
+from mailplatform.shell.database.connect import connect
 
 log = structlog.get_logger(__name__)
 
 GROUP, MOST_WAITING = 100, 1_000
 PATIENCE_S, AGAIN_S = 3.0, 0.2  # for a delivery that is being recorded
-BACK_OFF_S = 1.0
+BACK_OFF_S = 0.3
 COUNT_EVERY_S = 0.5
 TRIES = 3  # of a transaction that met another in a circle
 OPTIONS = "-c statement_timeout=15000 -c jit=off"
@@ -45,6 +47,7 @@ class _Waiting:
     arrived: Arrived
     answer: "asyncio.Future[str]"
     until_s: float
+    away_until_s: float
     read: Read | None = None
 
 
@@ -58,22 +61,19 @@ class Told:
 
 
 class Writer:
-    def __init__(self, database_url: str, keys: Keys, believed_for: timedelta) -> None:
-        self._url, self._keys, self._believed_for = database_url, keys, believed_for
+    def __init__(self, database_url: str, keys: Keys, believed_for: timedelta, away_for_s: float = 0.0) -> None:
+        self._url, self._keys, self._believed_for, self._away_for_s = database_url, keys, believed_for, away_for_s
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="returns")
         self._connection: Connection | None = None
         self._rules = Rules()
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(MOST_WAITING)
         self._counts: Counter[Counted] = Counter()
-        self._away_until_s = 0.0
         self.told = Told()
 
     async def take(self, arrived: Arrived) -> str:
         """The reply for its sender, once that is certain."""
         loop = asyncio.get_running_loop()
-        if loop.time() < self._away_until_s:
-            return LATER
-        waiting = _Waiting(arrived, loop.create_future(), loop.time() + PATIENCE_S)
+        waiting = _Waiting(arrived, loop.create_future(), loop.time() + PATIENCE_S, loop.time() + self._away_for_s)
         try:
             self._queue.put_nowait(waiting)
         except asyncio.QueueFull:
@@ -107,14 +107,12 @@ class Writer:
         loop = asyncio.get_running_loop()
         try:
             decided = await loop.run_in_executor(self._thread, self._store, group, counts)
-        except OperationalError as error:
-            log.warning("the database is away; what comes back is asked to come later", error=str(error).strip()[:200])
-            self._away_until_s = loop.time() + BACK_OFF_S
-            self._counts.update(counts)
-            for one in group:
-                _answer(one, LATER)
-            await asyncio.sleep(BACK_OFF_S)
         except Exception as error:
+            if is_away(error):
+                log.warning("the database is away; what comes back waits for it", waiting=len(group), error=short(error))
+                self._counts.update(counts)
+                await self._wait_for_the_database(group)
+                return
             if len(group) > 1:
                 self._counts.update(counts)
                 for one in group:
@@ -125,6 +123,16 @@ class Writer:
                 _answer(one, LATER)
         else:
             self._conclude(group, decided)
+
+    async def _wait_for_the_database(self, group: Sequence[_Waiting]) -> None:
+        """Stored already or not, once more changes nothing. Who has waited long enough comes again by itself."""
+        now_s = asyncio.get_running_loop().time()
+        for one in group:
+            if now_s < one.away_until_s:
+                self._again(one)
+            else:
+                _answer(one, LATER)
+        await asyncio.sleep(BACK_OFF_S)
 
     def _conclude(self, group: Sequence[_Waiting], decided: Sequence[Decided]) -> None:
         loop = asyncio.get_running_loop()
@@ -182,7 +190,7 @@ class Writer:
 
     def _connected(self) -> Connection:
         if self._connection is None or self._connection.closed:
-            self._connection = Connection.connect(self._url, autocommit=True, options=OPTIONS, connect_timeout=5)
+            self._connection = connect(self._url, OPTIONS)
         return self._connection
 
     def _drop(self) -> None:

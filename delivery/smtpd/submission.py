@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
+from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection
 
@@ -28,6 +29,7 @@ from delivery.submit.request import Accepted, Refused, Request, Why
 from delivery.submit.transaction import Looping, token_of, understood
 from delivery.submit.wrong import Wrong
 from mailplatform.shell.clock import now
+from mailplatform.shell.database.away import is_away, pauses
 from mailplatform.tenants.keys import Key, Scope, note_use, recall, recognise
 from mailplatform.tenants.keys import Refused as KeyRefused
 from mailplatform.tenants.models import Tenant
@@ -65,10 +67,16 @@ class Submission:
 
     async def login(self, client: Client, user: str, password: str) -> str | None:
         """Any user name; the key is the password."""
-        try:
-            found = await asyncio.get_running_loop().run_in_executor(self._doorkeeper, _recognised, password, whose(client.address))
-        except DatabaseError:
-            return "454 4.7.0 The database is away; come back in a moment"
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + settings.DATABASE_WAIT_S
+        for pause_s in pauses(0.1, 0.5):
+            try:
+                found = await loop.run_in_executor(self._doorkeeper, _recognised, password, whose(client.address))
+                break
+            except DatabaseError as error:
+                if loop.time() > until_s or not is_away(error):
+                    return "454 4.7.0 The database is away; come back in a moment"
+                await asyncio.sleep(pause_s)
         if isinstance(found, KeyRefused):
             return f"535 5.7.8 {'The password is an API key that is not known' if found is KeyRefused.UNKNOWN else found.value}"
         if Scope.SEND not in found.scopes:

@@ -10,10 +10,10 @@ from django.conf import settings
 
 from delivery.submit import idempotency
 from delivery.submit.admit import admit, refusal_of_tenant, size_allowed, stream_of
-from delivery.submit.commit import reading
+from delivery.submit.commit import committed, reading
 from delivery.submit.compose import compose
 from delivery.submit.facts import TenantFacts, facts_of
-from delivery.submit.idempotency import Token
+from delivery.submit.idempotency import Answer, Token
 from delivery.submit.parse import parse
 from delivery.submit.request import Accepted, Prepared, Refused, Request, Why
 from delivery.submit.store import Ready, recipients_of
@@ -51,6 +51,9 @@ def _prepared(request: Request, facts: TenantFacts) -> Prepared:
 def _known(token: Token) -> Outcome | None:
     with reading() as cursor:
         found = idempotency.earlier(cursor, [token])[0]
+    if isinstance(found, Answer):
+        with committed() as cursor:
+            idempotency.confirm(cursor, [token])
     return replayed(found) if found else None
 
 

@@ -8,13 +8,15 @@ not have been replicated"): that is no acceptance. Never: hides an error; the ca
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from django.db import connection, transaction
+from django.db import Error, connection, transaction
 from psycopg import Connection, Cursor
 from psycopg.errors import Diagnostic
 
+from mailplatform.shell.database.away import is_away, short
+
 
 class NotCertain(Exception):
-    """The COMMIT did not say yes: it is not known to be safe, so it was not accepted."""
+    """The COMMIT did not say yes, or its answer never came: it is not known to be safe, so it was not accepted. Under its key it may be asked again."""
 
 
 @contextmanager
@@ -22,17 +24,24 @@ def committed() -> Iterator[Cursor]:
     """A psycopg cursor with server-side binding, on Django's connection, in a transaction of its own."""
     raw = _usable()
     warnings: list[str] = []
+    is_committing = False
 
     def notice(diagnostic: Diagnostic) -> None:
         if diagnostic.severity_nonlocalized == "WARNING":
             warnings.append(diagnostic.message_primary or "")
 
     handlers = ExitStack()
-    with connection.wrap_database_errors, handlers, transaction.atomic(durable=True):
-        with Cursor(raw) as cursor:
-            yield cursor
-        raw.add_notice_handler(notice)  # from here on it is COMMIT that speaks
-        handlers.callback(raw.remove_notice_handler, notice)
+    try:
+        with connection.wrap_database_errors, handlers, transaction.atomic(durable=True):
+            with Cursor(raw) as cursor:
+                yield cursor
+            raw.add_notice_handler(notice)  # from here on it is COMMIT that speaks
+            handlers.callback(raw.remove_notice_handler, notice)
+            is_committing = True
+    except Error as error:
+        if is_committing and is_away(error):
+            raise NotCertain(short(error)) from error
+        raise
     if warnings:
         raise NotCertain(warnings[0])
 
@@ -47,6 +56,8 @@ def reading() -> Iterator[Cursor]:
 
 def _usable() -> Connection:
     """Django's connection, made anew where the database was restarted since the last request (its own cursors look by themselves)."""
+    if connection.connection is not None and connection.connection.closed and not connection.in_atomic_block:
+        connection.close()
     connection.close_if_health_check_failed()
     connection.ensure_connection()
     return connection.connection

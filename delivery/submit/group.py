@@ -3,8 +3,8 @@
 Threads of a process, each with a database connection: a thread takes everything that waits, prepares each (what is wrong with it is its own
 outcome), stores them together and tells them all. While one waits for the commit, the other gathers and prepares the next group; it goes ahead
 only when the first hangs, for two small groups cost twice what a large one does. Promises: an outcome is told after
-the commit; one message that the database cannot take fails alone. Fails: a database that is away, or that cannot say whether it committed, is an
-exception for all of the group; nothing is tried again that might have been stored.
+the commit; one message that the database cannot take fails alone. A database that is away is waited for, DATABASE_WAIT_S at most; so is one that cannot say
+whether it committed, for messages with a key; else nothing is tried again that might have been stored: that is an exception for all of the group.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
+from django.conf import settings
 from django.db import connection
 
 from delivery.submit.accept import prepare
@@ -22,6 +23,7 @@ from delivery.submit.commit import NotCertain
 from delivery.submit.idempotency import WAIT_S, Clash
 from delivery.submit.request import Prepared, Refused, Request
 from delivery.submit.together import Outcome, stored
+from mailplatform.shell.database.away import is_away, pauses, short
 
 log = structlog.get_logger(__name__)
 
@@ -55,11 +57,16 @@ class Group:
         of `make` is an outcome."""
         loop = asyncio.get_running_loop()
         job, until = _Job(make, loop.create_future()), loop.time() + WAIT_S
+        away_until, moments = loop.time() + settings.DATABASE_WAIT_S, pauses(0.1, 0.5)
         while True:
             self._jobs.put(job)
             told = await job.future
             if isinstance(told, BaseException) and not isinstance(told, Refused):
-                raise told
+                if loop.time() > away_until or not _may_be_repeated(told, job):
+                    raise told
+                await asyncio.sleep(next(moments))  # the database is being switched
+                job.future = loop.create_future()
+                continue
             if not isinstance(told, Refused) or told.clash is not Clash.IN_USE or loop.time() > until:
                 return told
             await asyncio.sleep(LOOK_AGAIN_S)
@@ -126,6 +133,8 @@ class _Batch:
             job.prepared = self.ready[number] = job.prepared or prepare(job.make())
         except Exception as no:
             self.told[number] = no
+            if is_away(no):
+                connection.close()
 
     def store(self) -> None:
         self.told.update(zip(self.ready, _stored(list(self.ready.values())), strict=True))
@@ -146,13 +155,25 @@ def _stored(group: list[Prepared]) -> list[Told]:
     try:
         return list(stored(group, waits=False))
     except NotCertain as no:
+        if not connection.is_usable():
+            connection.close()
         return [no] * len(group)
     except Exception as error:
         if len(group) == 1 or not _has_rolled_back():
-            log.error("a group of messages could not be stored", messages=len(group), exc_info=error)
+            if is_away(error):
+                log.info("a group of messages waits for the database", messages=len(group), error=short(error))
+            else:
+                log.error("a group of messages could not be stored", messages=len(group), exc_info=error)
             connection.close()
             return [error] * len(group)
     return [each for one in group for each in _stored([one])]
+
+
+def _may_be_repeated(error: BaseException, job: _Job) -> bool:
+    """What was certainly not stored; what may have been, only under its key, which tells."""
+    if isinstance(error, NotCertain):
+        return job.prepared is not None and job.prepared.request.token is not None
+    return is_away(error)
 
 
 def _has_rolled_back() -> bool:

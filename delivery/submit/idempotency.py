@@ -40,6 +40,10 @@ KEEP = """
         ON CONFLICT (tenant_id, key) DO UPDATE
        SET request_hash = excluded.request_hash, response_status = excluded.response_status, response = excluded.response, created_at = excluded.created_at
 """
+CONFIRM = """
+    UPDATE delivery_idempotencykey k SET created_at = k.created_at FROM unnest(%s::int8[], %s::text[]) AS w(tenant_id, key)
+     WHERE k.tenant_id = w.tenant_id AND k.key = w.key
+"""
 
 
 class Clash(StrEnum):
@@ -117,6 +121,13 @@ def _wait_for(cursor: Cursor, numbers: Sequence[int]) -> bool:
         return False
     cursor.execute("SET LOCAL lock_timeout = DEFAULT")
     return True
+
+
+def confirm(cursor: Cursor, tokens: Sequence[Token]) -> None:
+    """Write a little, in a transaction that is about to be committed: when its COMMIT says yes, then what was stored under these keys before is on every copy
+    too. The first COMMIT may not have been able to say so, and that an answer can be read proves nothing."""
+    if tokens:
+        cursor.execute(CONFIRM, [[token.tenant_id for token in tokens], [token.key for token in tokens]])
 
 
 def keep(cursor: Cursor, answers: Sequence[tuple[Token, Answer]]) -> None:

@@ -59,6 +59,7 @@ def _by_key(cursor: Cursor, group: Sequence[Prepared], waits: bool) -> tuple[dic
             else:
                 first[key], tokens[number] = number, token
     found = idempotency.take(cursor, list(tokens.values()), waits=waits) if tokens else []
+    idempotency.confirm(cursor, [token for token, each in zip(tokens.values(), found, strict=True) if isinstance(each, Answer)])
     if waits and Clash.IN_USE in found:
         raise clashed(Clash.IN_USE)  # the wait was given up: there is no transaction to go on with
     return {number: replayed(each) for number, each in zip(tokens, found, strict=True) if each is not None}, twins

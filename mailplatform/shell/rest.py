@@ -10,6 +10,7 @@ with a 500 problem that tells nothing. Never: logs bodies or keys.
 import json
 import logging
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -22,6 +23,7 @@ from django.core.signals import got_request_exception
 from django.db import Error as DatabaseError
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from django.shortcuts import render
 from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -29,10 +31,11 @@ from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.response import Response
 
+from mailplatform.shell.database.away import is_away
 from mailplatform.shell.problems import Problem
 
 PROBLEM_TYPE = "application/problem+json"
-RETRY_AFTER_S = 5
+RETRY_AFTER_S, AWAY_RETRY_AFTER_S = 5, 2
 log = logging.getLogger(__name__)
 
 
@@ -195,9 +198,9 @@ def body_of(problem: ApiProblem) -> dict[str, Any]:
 def _as_problem(exc: Exception) -> ApiProblem | None:
     if isinstance(exc, ApiProblem):
         return exc
-    if isinstance(exc, OperationalError | InterfaceError | psycopg.OperationalError | psycopg.InterfaceError):
+    if is_away(exc) or isinstance(exc, OperationalError | InterfaceError | psycopg.OperationalError | psycopg.InterfaceError):
         log.warning("database does not answer: %s: %s", type(exc.__cause__ or exc).__name__, str(exc).split("\n")[0][:200])
-        return unavailable("The database does not answer. Nothing was accepted; send the same request again.")
+        return unavailable("The database does not answer. Nothing was accepted; send the same request again.", AWAY_RETRY_AFTER_S)
     if isinstance(exc, DatabaseError | psycopg.Error):
         return None
     if isinstance(exc, RequestDataTooBig):
@@ -241,8 +244,20 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     return problem_response(invalid([bad], status=400))
 
 
+def database_away(request: HttpRequest) -> HttpResponse:
+    """Any page, while the database is switched or away: says so, and asks again by itself."""
+    response = render(request, "503.html", {"again_s": AWAY_RETRY_AFTER_S if request.method == "GET" else None}, status=503)
+    response["Retry-After"] = str(AWAY_RETRY_AFTER_S)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500: surprises outside of the API's views; the database among them, when a session needed it."""
+    surprise = sys.exc_info()[1]
+    away = surprise if isinstance(surprise, Exception) and is_away(surprise) else None
     if not request.path.startswith("/api/"):
-        return defaults.server_error(request)
+        return database_away(request) if away else defaults.server_error(request)
+    if away and (problem := _as_problem(away)):
+        return problem_response(problem)
     return problem_response(of_status(500, "It was logged. Nothing was accepted."))

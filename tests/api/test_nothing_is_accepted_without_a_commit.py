@@ -1,5 +1,7 @@
 """A COMMIT that fails, or that only warns, and a database that is away: 503 with Retry-After, never 202."""
 
+from typing import Any
+
 import psycopg
 import pytest
 from django.db import close_old_connections, connection
@@ -52,7 +54,8 @@ def test_a_notice_is_no_warning(client: Client, sender: Sender) -> None:
     assert during_commit("RAISE NOTICE 'hello'", client, sender).status_code == 202
 
 
-def test_a_database_that_is_away_is_503(client: Client, sender: Sender) -> None:
+def test_a_database_that_is_away_is_503(client: Client, sender: Sender, settings: Any) -> None:
+    settings.DATABASE_WAIT_S = 0.2
     port = connection.settings_dict["PORT"]
     connection.close()
     connection.settings_dict["PORT"] = "1"

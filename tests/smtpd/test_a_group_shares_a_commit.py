@@ -164,7 +164,8 @@ def _sessions() -> set[int]:
         return {pid for (pid,) in cursor.fetchall()}
 
 
-def test_a_database_that_is_away_is_451_and_back_it_is_used_again(tmp_path: Path) -> None:
+def test_a_database_that_is_away_for_long_is_451_and_back_it_is_used_again(tmp_path: Path, settings: Any) -> None:
+    settings.DATABASE_WAIT_S = 0.3
     acme = make_sender("acme")
     host, port = connection.settings_dict["HOST"], connection.settings_dict["PORT"]
     before = _sessions()  # of other tests: a browser's server keeps its own

@@ -12,7 +12,9 @@ from types import FrameType
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django_q.cluster import Cluster
-from psycopg import Connection, Error
+from psycopg import Error
+
+from mailplatform.shell.database.connect import connect
 
 DRAIN = "UPDATE delivery_engine e SET draining = true FROM pools_node n WHERE n.id = e.node_id AND n.name = %s"
 
@@ -31,7 +33,7 @@ def drain_engines(node: str) -> None:
     """Ask the node's engines to finish what they have begun and end; again until this process ends, for one may just be starting."""
     while True:
         try:
-            with Connection.connect(settings.DATABASE_URL, autocommit=True, connect_timeout=2) as connection:
+            with connect(settings.DATABASE_URL, connect_timeout=2) as connection:
                 connection.execute(DRAIN, [node])
         except Error:
             pass  # without a database there is no lease: they stop by themselves

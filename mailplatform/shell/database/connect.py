@@ -1,0 +1,34 @@
+"""Connect: open a connection to the primary, whichever of the servers in DATABASE_URL it is.
+
+Promises: a server that is frozen, cut off or a standby is passed over; statements wait for no server that is gone (`watched`). Remembers,
+for this process, which server was the primary last. Fails with psycopg.OperationalError; `away.is_away` knows it.
+"""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from mailplatform.shell.database.address import DEFAULT_PORT, Server, ordered, parameters
+from mailplatform.shell.database.watched import WatchedAsyncConnection, WatchedConnection
+
+C = TypeVar("C", WatchedConnection, WatchedAsyncConnection)
+_last: Server | None = None  # the primary that answered last
+
+
+def connect(url: str, options: str = "", **own: Any) -> WatchedConnection:
+    """An autocommit connection; `options` are libpq's, like `-c jit=off`, `own` are more of its parameters."""
+    return remembered(WatchedConnection.connect(autocommit=True, **parameters(url, options, _last, **own)))
+
+
+async def connect_async(url: str, options: str = "", **own: Any) -> WatchedAsyncConnection:
+    return remembered(await WatchedAsyncConnection.connect(autocommit=True, **parameters(url, options, _last, **own)))
+
+
+def connect_as_django(wanted: Mapping[str, Any]) -> WatchedConnection:
+    """With the parameters that Django has gathered."""
+    return remembered(WatchedConnection.connect(**ordered(dict(wanted), _last)))
+
+
+def remembered(connection: C) -> C:
+    global _last
+    _last = (connection.pgconn.host or b"").decode(), (connection.pgconn.port or b"").decode() or DEFAULT_PORT
+    return connection
