@@ -4,6 +4,7 @@ from django.contrib import admin
 
 from mailplatform.shell.look_only import LookOnly
 from monitoring.models import Drill, NodeReport, Verdict, WatcherBeat
+from monitoring.zones import admin as zones_admin  # noqa: F401  registers its own
 
 
 @admin.register(NodeReport)

@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from monitoring.zones.models import Machine as Machine
 from pools.models import Node, Zone
 
 

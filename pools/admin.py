@@ -21,17 +21,19 @@ from pools.reputation import admin as reputation_admin  # noqa: F401  registers 
 
 @admin.register(models.Zone)
 class ZoneAdmin(ModelAdmin):
-    list_display = ("name", "title", "state")
+    list_display = ("name", "title", "state", "state_at", "state_by")
     list_filter = ("state",)
     search_fields = ("name", "title")
+    readonly_fields = ("state_why", "state_by", "state_at")  # the page Zones & nodes drains, evacuates, returns
 
 
 @admin.register(models.Node)
 class NodeAdmin(ModelAdmin):
-    list_display = ("name", "zone", "state", "engine_slots")
+    list_display = ("name", "zone", "state", "engine_slots", "state_at", "state_by")
     list_filter = ("zone", "state")
     search_fields = ("name",)
     list_select_related = ("zone",)
+    readonly_fields = ("state_why", "state_by", "state_at")
 
 
 @admin.register(models.SendingIP)

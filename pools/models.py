@@ -39,16 +39,25 @@ from pools.reputation.models import StreamDay as StreamDay
 from pools.reputation.models import StreamHour as StreamHour
 
 
+class PlaceState(models.TextChoices):
+    """How a zone or a node stands, by an operator's word. Only what is active, in an active zone, claims mail."""
+
+    ACTIVE = "active"
+    DRAINED = "drained"  # finishes what it has in hand, and takes nothing more
+    EVACUATED = "evacuated"  # handed back at once what it had in hand
+
+
 class Zone(models.Model):
     """An independent failure domain."""
 
-    class State(models.TextChoices):
-        ACTIVE = "active"
-        DRAINED = "drained"
+    State = PlaceState
 
     name = models.SlugField(max_length=40, unique=True)
     title = models.CharField(max_length=100, blank=True)
     state = models.CharField(max_length=10, choices=State, default=State.ACTIVE)
+    state_why = models.TextField(blank=True, default="", db_default="", help_text="Why somebody took it out, in their words.")
+    state_by = models.CharField(max_length=200, blank=True, default="", db_default="", help_text="Who did.")
+    state_at = models.DateTimeField(null=True, blank=True, help_text="Since when it is in this state; empty: from its beginning.")
 
     class Meta:
         ordering = ["name"]
@@ -60,13 +69,14 @@ class Zone(models.Model):
 class Node(models.Model):
     """A server in a zone that opens SMTP connections to the world."""
 
-    class State(models.TextChoices):
-        ACTIVE = "active"
-        DRAINED = "drained"
+    State = PlaceState
 
     zone = models.ForeignKey(Zone, on_delete=models.PROTECT, related_name="nodes")
     name = models.SlugField(max_length=40, unique=True)
     state = models.CharField(max_length=10, choices=State, default=State.ACTIVE)
+    state_why = models.TextField(blank=True, default="", db_default="", help_text="Why somebody took it out, in their words.")
+    state_by = models.CharField(max_length=200, blank=True, default="", db_default="", help_text="Who did.")
+    state_at = models.DateTimeField(null=True, blank=True, help_text="Since when it is in this state; empty: from its beginning.")
     engine_slots = models.PositiveSmallIntegerField(default=1, help_text="How many engines its agent keeps running.")
 
     class Meta:
