@@ -16,6 +16,8 @@ from pools.reputation.probation import DAY, FEW, Standing, State, beyond, is_las
 from pools.reputation.score import CONNECTIONS, GRADE, LISTING, NAME, REFUSALS, External, Score
 from pools.reputation.thresholds import Mode, Policy
 
+CAMPAIGNS = 2  # of one tenant: so many, and it is hardly the content
+
 
 class Name(StrEnum):
     """What was done; the same words as pools.reputation.models.Action.Name."""
@@ -66,7 +68,7 @@ def decide(standing: Standing, score: Score, evidence: BlockEvidence, policy: Po
 
 def leave(
     standing: Standing, policy: Policy, now: datetime, sentence: str, evidence: dict[str, Any], *,
-    name: Name = Name.LEAVE, least_s: float = 0.0, per_hour: float = 0.0,
+    name: Name = Name.LEAVE, least_s: float = 0.0, per_hour: float = 0.0, by_rule: bool = False,
 ) -> Change:  # fmt: skip
     """Into quarantine, whatever for (an operator, the whole IP): counted, and bounded like any entry. Of one that is there already only the stay grows."""
     if standing.state is State.QUARANTINED:
@@ -77,7 +79,18 @@ def leave(
     entries = (*(entry for entry in standing.entries if now - entry < DAY), now)
     until = stay_until(entries, relapses, policy, now, least_s)
     usual = per_hour if standing.state is State.OPEN else standing.usual_per_hour
-    return _change(name, Standing(State.QUARANTINED, 0, now, until, entries, relapses + 1, usual), policy, sentence, evidence)
+    return _change(name, Standing(State.QUARANTINED, 0, now, until, entries, relapses + 1, usual, by_rule=by_rule), policy, sentence, evidence)
+
+
+def probe_anew(standing: Standing, policy: Policy, now: datetime, why: str) -> Change:
+    """What a path on probation has heard decides nothing: it begins again, with the trickle."""
+    anew = replace(standing, step=0, since=now, until=None, answers=0.0, refused=0.0)
+    return replace(_change(Name.PROBE, anew, policy, f"It is probed anew with at most {policy.trickle_per_hour} an hour: {why}.", {}), fresh=True)
+
+
+def speaks_enough(standing: Standing, evidence: BlockEvidence) -> bool:
+    """Whether refusals take it out: where a rule had shut it for one tenant's campaigns, the same are enough on its way back."""
+    return evidence.against_ip or (standing.by_rule and evidence.campaigns >= CAMPAIGNS)
 
 
 def _leaves(standing: Standing, score: Score, evidence: BlockEvidence, policy: Policy, now: datetime) -> Change | None:
@@ -101,11 +114,14 @@ def _is_probed(standing: Standing, score: Score, policy: Policy, now: datetime) 
 def _on_probation(standing: Standing, score: Score, evidence: BlockEvidence, policy: Policy, now: datetime) -> Change | None:
     refused = beyond(standing, score.others_refused)
     failed = standing.refused >= FEW and refused > policy.step_failed
-    if (failed and evidence.against_ip) or score.lost(LISTING) >= 100.0 - policy.leave_below:
+    if (failed and speaks_enough(standing, evidence)) or score.lost(LISTING) >= 100.0 - policy.leave_below:
         why = f"{standing.refused:.0f} of {standing.answers:.0f} answers refuse our address" if failed else score.words
-        return leave(standing, policy, now, f"Probation failed: {why}.", _evidence(score, evidence), name=Name.BACK)
+        by_rule = standing.by_rule and not evidence.against_ip
+        return leave(standing, policy, now, f"Probation failed: {why}.", _evidence(score, evidence), name=Name.BACK, by_rule=by_rule)
     since = standing.since or now
     elapsed_s = (now - since).total_seconds()
+    if failed and elapsed_s >= policy.step_s:
+        return probe_anew(standing, policy, now, f"of its answers {standing.refused:.0f} refuse our address, but {evidence.words}")
     clean = standing.answers - standing.refused
     enough = standing.answers >= policy.step_floor or (elapsed_s >= policy.patience_s and clean >= FEW)
     least_s = policy.step_s if standing.step else 0.0  # the probe is decided by its answers
@@ -119,7 +135,7 @@ def _next_step(standing: Standing, policy: Policy, now: datetime) -> Change:
     step = standing.step + 1
     said = f"{standing.answers:.0f} answers, {standing.refused:.0f} of them against our address"
     if is_last(step, policy):
-        opened = replace(standing, state=State.OPEN, step=0, since=now, until=None, answers=0.0, refused=0.0)
+        opened = replace(standing, state=State.OPEN, step=0, since=now, until=None, answers=0.0, refused=0.0, by_rule=False)
         return _change(Name.RETURN, opened, policy, f"Open again after {said}.", {})
     next_at = now + timedelta(seconds=policy.step_s)
     going = replace(standing, step=step, since=now, until=next_at, answers=0.0, refused=0.0)

@@ -14,7 +14,9 @@ _SAME = (
     "trickle_per_hour", "step_s", "step_floor", "large_providers", "ip_stay_s",
 )  # fmt: skip
 # Minutes instead of hours: a path that a person breaks to try it is back while they look.
-SIMULATED = {"stay_s": 60, "step_s": 30, "step_floor": 8, "trickle_per_hour": 600, "ip_stay_s": 120}
+SIMULATED = {
+    "stay_s": 40, "stay_most_s": 60, "entries_per_day": 24, "step_s": 20, "step_floor": 6, "trickle_per_hour": 900, "ip_stay_s": 60,
+}  # fmt: skip
 _CAREFUL = [Mode.OFF, Mode.PROPOSE, Mode.AUTOMATIC]
 
 

@@ -40,11 +40,12 @@ class Standing:
     usual_per_hour: float = 0.0  # what it sent when it left
     answers: float = 0.0  # of this step
     refused: float = 0.0
+    by_rule: bool = False  # a rule had shut it, and one tenant's campaigns were enough: they are on its way back, too
 
     def memory(self) -> dict[str, Any]:
         """What of it has no column of its own."""
         rounded = {name: round(getattr(self, name), 3) for name in ("usual_per_hour", "answers", "refused")}
-        return {"relapses": self.relapses, **rounded}
+        return {"relapses": self.relapses, **rounded} | ({"by_rule": True} if self.by_rule else {})
 
 
 ALWAYS_OPEN = Standing()
@@ -56,7 +57,8 @@ def standing_of(
     """From a row; total as to the memory."""
     number = {name: float(memory.get(name) or 0) for name in ("relapses", "usual_per_hour", "answers", "refused")}
     return Standing(
-        State(state), step, since, until, entries, int(number["relapses"]), number["usual_per_hour"], number["answers"], number["refused"]
+        State(state), step, since, until, entries, int(number["relapses"]), number["usual_per_hour"], number["answers"], number["refused"],
+        memory.get("by_rule") is True,
     )  # fmt: skip
 
 

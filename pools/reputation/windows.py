@@ -7,6 +7,7 @@ steps without news are one of their length; sums of several paths' windows are t
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from math import log
 from typing import Any
 
 from pools.reputation.evidence import Counts, Figure
@@ -46,6 +47,7 @@ class Windows:
 
 KEPT = tuple(field.name for field in fields(Windows))
 EMPTY = Windows()
+LEAST = 1e-3  # of a half-life: nothing is not divided by nothing
 
 
 def fold(windows: Windows, counts: Counts, dt_s: Figure, policy: Policy) -> Windows:
@@ -53,10 +55,13 @@ def fold(windows: Windows, counts: Counts, dt_s: Figure, policy: Policy) -> Wind
     half_lives_s = (policy.now_half_life_s, policy.short_half_life_s, policy.middle_half_life_s, policy.long_half_life_s)
     now, short, middle, long = (0.5 ** (dt_s / half_life_s) for half_life_s in half_lives_s)
     refused = counts.blocked + counts.deferred_reputation
-    fast = 0.5 ** (counts.attempted / policy.fast_answers) * short
+    half_lives = counts.attempted / policy.fast_answers
+    fast = 0.5**half_lives * short
+    # Many answers in one step came one after the other: the window by answers has forgotten the first of them by the last.
+    kept = (1.0 - 0.5 ** (half_lives + LEAST)) / ((half_lives + LEAST) * log(2))
     return Windows(
-        windows.fast_attempted * fast + counts.attempted,
-        windows.fast_refused * fast + refused,
+        windows.fast_attempted * fast + counts.attempted * kept,
+        windows.fast_refused * fast + refused * kept,
         windows.short_attempted * short + counts.attempted,
         windows.short_refused * short + refused,
         windows.short_connects * short + counts.connects,

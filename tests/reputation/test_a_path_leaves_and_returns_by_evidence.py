@@ -1,5 +1,7 @@
 """The round on real tables: who leaves, who does not, who returns, and what is written of it."""
 
+from datetime import timedelta
+
 import pytest
 
 from delivery.models import CampaignBlock
@@ -182,3 +184,42 @@ def test_one_tenants_campaigns_are_enough_where_a_rule_has_shut_the_path_but_nev
     world.passes(8, traffic=3)
     assert {world.path(0).state, world.path(0, yahoo).state} == {"quarantined"}
     assert SendingIP.objects.get(pk=world.ips[0].pk).state == "active"
+
+
+def test_what_one_tenants_mail_took_out_by_a_rule_fails_its_probe_and_returns_once_healed() -> None:
+    """The rule shuts the probe again, for hours; nobody else's mail goes there: it is taken back, probed anew without the suspension, and returns."""
+    world = World.build(**QUICK, entries_per_day=6)
+    ResponseRule.objects.create(
+        id="x-poor-rep", position=1, pattern="poor reputation", reason="block.ip_reputation", disposition="bounce",
+        action={"kind": "suspend", "scope": "path", "duration_s": 7200, "trigger_count": 3, "trigger_period_s": 3600},
+    )  # fmt: skip
+
+    def refused() -> None:
+        """Three of one tenant's campaigns, and its engine suspends the path."""
+        for campaign in (5, 6, 7):
+            world.is_blocked(0, {0: 2})
+            BlockEvidence.objects.filter(fingerprint=1).update(fingerprint=world.at.timestamp() + campaign)
+        Path.objects.filter(ip=world.ips[0]).update(suspended_until=world.at + timedelta(hours=2))
+
+    refused()
+    world.passes(8, traffic=3)
+    assert world.path(0).state == "quarantined"
+    world.passes(62)
+    assert world.path(0).state == "probation"
+    lifted = world.path(0).lifted_at
+    assert lifted is not None and lifted > world.at - timedelta(seconds=12)
+    assert world.path(0).standing.memory["by_rule"] is True
+    refused()
+    world.passes(4)
+    path = world.path(0)
+    assert (path.state, len(path.standing.entries)) == ("quarantined", 2)
+    assert SendingIP.objects.get(pk=world.ips[0].pk).state == "active"
+    for _ in range(150):
+        world.passes(2, traffic=3)
+        if world.path(0).state == "open":
+            break
+    path = world.path(0)
+    assert path.state == "open" and path.lifted_at > lifted
+    assert "by_rule" not in path.standing.memory
+    names = list(Action.objects.order_by("at", "id").values_list("name", flat=True))
+    assert names[:4] == ["leave", "probe", "back", "probe"] and names[-1] == "return"

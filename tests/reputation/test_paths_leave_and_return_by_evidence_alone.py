@@ -11,6 +11,7 @@ from pools.reputation.evidence import NOBODY, BlockEvidence, Counts, Reply
 from pools.reputation.probation import ALWAYS_OPEN, DAY, Standing, State, heard, share_of, standing_of, stay_until
 from pools.reputation.replay import Moment, replay
 from pools.reputation.score import UNSAID, External, score
+from pools.reputation.shut import shut
 from pools.reputation.thresholds import Mode, Policy
 from pools.reputation.windows import EMPTY, Windows, fold
 
@@ -106,6 +107,59 @@ def test_what_every_ip_hears_quarantines_nobody(course: list[float]) -> None:
     assert not life.entries()
 
 
+ONE_TENANT = BlockEvidence(campaigns=3, tenants=1)
+
+
+def by_rule(policy: Policy = POLICY) -> Life:
+    """A path that a rule had shut for campaigns of one tenant."""
+    life = Life(policy, ONE_TENANT)
+    life.step(1.0)
+    change = shut(ALWAYS_OPEN, GOOD, ONE_TENANT, 3.0, "x-poor", policy, life.at)
+    assert change is not None and change.name is Name.LEAVE
+    life.standing = change.standing
+    return life
+
+
+@given(st.lists(st.tuples(refused, st.integers(1, 24)), max_size=6), st.sampled_from([ONE_TENANT, CONTENT, AGAINST]))
+@settings(max_examples=20, deadline=None)
+def test_what_a_rule_took_out_is_never_stuck_on_probation_and_comes_back(course: list[tuple[float, int]], on_its_way: BlockEvidence) -> None:
+    """Whatever its probes hear, and of how many campaigns: healed, it is open again; and no step that failed goes on counting."""
+    life = by_rule()
+    life.evidence = on_its_way
+    for share in [share for share, steps in course for _ in range(steps)]:
+        life.step(share)
+        standing = life.standing
+        failed = standing.state is State.PROBATION and standing.refused >= 4 and standing.refused > 0.5 * standing.answers
+        assert not failed or standing.since is None or (life.at - standing.since).total_seconds() < POLICY.step_s + MINUTE_S
+    for _ in range(3 * 288):
+        life.step(0.0)
+    assert life.standing.state is State.OPEN and not life.standing.by_rule
+
+
+def test_what_took_it_out_by_a_rule_takes_it_back_and_speaks_of_the_ip_only_with_another_tenant() -> None:
+    life = by_rule()
+    for _ in range(10):
+        life.step(1.0)
+    assert life.changes[0][1].name is Name.PROBE and life.changes[0][1].standing.by_rule
+    assert life.changes[-1][1].name is Name.BACK and life.standing.by_rule and len(life.standing.entries) == 2
+    life = by_rule()
+    life.evidence = AGAINST
+    for _ in range(12):
+        life.step(1.0)
+    assert life.changes[-1][1].name is Name.BACK and not life.standing.by_rule
+
+
+def test_a_rule_that_shuts_a_probe_takes_it_back_or_has_it_probed_anew() -> None:
+    standing = Standing(State.PROBATION, 1, START, None, (START,), answers=3.0, refused=3.0)
+    soon, later = START + timedelta(minutes=1), START + timedelta(seconds=POLICY.step_s)
+    back = shut(standing, GOOD, ONE_TENANT, 3.0, "x-poor", POLICY, soon)
+    assert back is not None and back.name is Name.BACK and back.state is State.QUARANTINED
+    assert shut(standing, GOOD, CONTENT, 3.0, "x-poor", POLICY, soon) is None
+    anew = shut(standing, GOOD, CONTENT, 3.0, "x-poor", POLICY, later)
+    assert anew is not None and (anew.name, anew.state, anew.step, anew.fresh, anew.standing.answers) == (Name.PROBE, State.PROBATION, 0, True, 0.0)
+    assert shut(leave(standing, POLICY, soon, "", {}).standing, GOOD, AGAINST, 9.0, "x-poor", POLICY, later) is None
+
+
 def test_a_broken_path_goes_the_whole_way() -> None:
     """Out, probed, stopped again while it is bad; by 5, 25 and 50 % to open once it is well."""
     life = Life()
@@ -174,7 +228,7 @@ def test_an_ip_leaves_everywhere_when_two_large_providers_or_a_list_say_so() -> 
 
 
 def test_a_standing_survives_a_restart() -> None:
-    standing = Standing(State.PROBATION, 2, START, START + DAY, (START,), 3, 120.5, 7.25, 1.0)
+    standing = Standing(State.PROBATION, 2, START, START + DAY, (START,), 3, 120.5, 7.25, 1.0, True)
     assert standing_of("probation", 2, START, START + DAY, (START,), standing.memory()) == standing
     assert standing_of("open", 0, None, None, (), {}) == ALWAYS_OPEN
 

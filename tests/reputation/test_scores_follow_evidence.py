@@ -82,7 +82,7 @@ def test_few_bounces_and_complaints_of_few_samples_never_take_a_path_out(attempt
 @given(st.lists(counts(), min_size=1, max_size=6))
 def test_bounces_and_complaints_alone_never_take_a_path_out(own: list[Counts]) -> None:
     tenants = [Counts(one.attempted, one.delivered, bounced_recipient=one.attempted, complaints=one.attempted) for one in own]
-    assert alone(lived(*tenants)) >= 100 - TENANTS_MOST > POLICY.leave_below
+    assert alone(lived(*tenants)) >= 100 - TENANTS_MOST - 1e-6 > POLICY.leave_below
 
 
 @given(st.integers(3, 12), st.floats(1, 400), st.floats(0.05, 1.0), st.integers(1, 40))
