@@ -3,6 +3,8 @@
 from django.contrib import admin
 
 from mailplatform.shell.look_only import LookOnly
+from monitoring.dns import admin as dns_admin  # noqa: F401  registers its own
+from monitoring.endpoints import admin as endpoints_admin  # noqa: F401  registers its own
 from monitoring.models import Drill, NodeReport, Verdict, WatcherBeat
 from monitoring.zones import admin as zones_admin  # noqa: F401  registers its own
 

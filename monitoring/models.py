@@ -2,6 +2,15 @@
 
 from django.db import models
 
+from monitoring.dns.models import DnsChange as DnsChange
+from monitoring.dns.models import DnsZone as DnsZone
+from monitoring.dns.models import RecordSet as RecordSet
+from monitoring.dns.models import RecordTarget as RecordTarget
+from monitoring.endpoints.models import Endpoint as Endpoint
+from monitoring.endpoints.models import EndpointLook as EndpointLook
+from monitoring.endpoints.models import EndpointVerdict as EndpointVerdict
+from monitoring.endpoints.models import ProbePolicy as ProbePolicy
+from monitoring.endpoints.models import VantagePoint as VantagePoint
 from monitoring.zones.models import Machine as Machine
 from pools.models import Node, Zone
 
