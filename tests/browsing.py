@@ -11,6 +11,11 @@ import pytest
 from django.test import Client
 
 AXE = Path(__file__).parent / "console" / "vendor" / "axe-core" / "axe.min.js"
+
+_AUDIT = """async colours => {
+    const options = {resultTypes: ['violations'], ...(colours ? {runOnly: ['color-contrast', 'link-in-text-block']} : {})};
+    return (await axe.run(document, options)).violations.map(one => [one.id, one.nodes.slice(0, 3).map(node => node.html)]);
+}"""
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
@@ -54,6 +59,17 @@ def browsing(browser: Any, base_url: str) -> Iterator[Callable[..., Any]]:
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+def audit(page: Any) -> list[list[Any]]:
+    """What axe-core says is wrong: [rule, [elements]]. Of a dark page its colours alone: everything else is the light one's as well."""
+    page.evaluate(AXE.read_text())
+    return list(page.evaluate(_AUDIT, page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")))
+
+
+def sideways(page: Any) -> int:
+    """By how many pixels it is wider than its window."""
+    return int(page.evaluate("Math.max(0, document.documentElement.scrollWidth - innerWidth)"))
 
 
 def _session(person: Any) -> str:

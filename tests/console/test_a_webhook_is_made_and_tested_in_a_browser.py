@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from delivery.models import WebhookEndpoint, WebhookTry
-from tests.console.test_in_a_browser import AXE, PHONE, WIDE, there, visit  # noqa: F401  fixtures
+from tests.browsing import PHONE, WIDE, audit
+from tests.console.test_in_a_browser import there, visit  # noqa: F401  fixtures
 from tests.console.world import World
 from tests.webhooks.house import endpoint
 from tests.webhooks.receiver import Receiver
@@ -66,6 +67,4 @@ def test_the_pages_are_accessible_and_fit_a_phone(visit: Any, there: World) -> N
             page = visit(pages[name], viewport=viewport, scheme=scheme)
             picture(page, f"{name}-{scheme}")
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} scrolls sideways"
-            page.evaluate(AXE.read_text())
-            found = page.evaluate("axe.run().then(result => result.violations.map(one => one.id + ': ' + one.nodes[0].html))")
-            assert found == [], name
+            assert audit(page) == [], name

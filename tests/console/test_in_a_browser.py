@@ -12,7 +12,7 @@ from delivery.models import Delivery, Waiting
 from mailplatform.shell.clock import now
 from pools import models as ways
 from pools.models import SendingIP
-from tests.browsing import AXE, PHONE, WIDE, browsing
+from tests.browsing import PHONE, WIDE, audit, browsing, sideways
 from tests.console.world import PASSWORD, World, make_world
 
 pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="these need Chromium")
@@ -102,7 +102,7 @@ def test_no_page_scrolls_sideways_on_a_phone(visit: Any, there: World) -> None:
     wide = {}
     for url in urls:
         page.goto(url)
-        if (over := page.evaluate("document.documentElement.scrollWidth - innerWidth")) > 0:
+        if over := sideways(page):
             wide[url] = over
     assert wide == {}
     assert page.locator(".tabs a").count() == 5 and page.locator(".side").is_hidden()
@@ -110,15 +110,12 @@ def test_no_page_scrolls_sideways_on_a_phone(visit: Any, there: World) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages_are_accessible(visit: Any, there: World, scheme: str) -> None:
-    axe = AXE.read_text()
     page = visit("/messages/", scheme=scheme)
     wrong, some, path = {}, there.deliveries, _stuck(there)
     messages = [f"/messages/{some[name]}/" for name in ("delivered", "held", "queued")]
     for url in ("/messages/", *messages, "/queues/", f"/paths/{path.pk}/", "/pools/", "/routes/", "/tls/", "/people/", "/"):
         page.goto(url)
-        page.evaluate(axe)
-        violations = page.evaluate("async () => (await axe.run(document, {resultTypes: ['violations']})).violations")
-        found = [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in violations]
+        found = audit(page)
         if found:
             wrong[url] = found
     assert wrong == {}, json.dumps(wrong, indent=1)

@@ -9,7 +9,7 @@ import pytest
 
 from pools.models import Path
 from pools.reputation.models import Action, ReputationPolicy
-from tests.browsing import AXE, PHONE, WIDE, browsing
+from tests.browsing import PHONE, WIDE, audit, browsing, sideways
 from tests.console.test_a_path_says_why_it_has_its_score import out
 from tests.console.test_other_thresholds_are_tried_on_the_past import recorded
 from tests.console.world import World, make_world
@@ -71,14 +71,12 @@ def test_thresholds_are_tried_and_saved_with_a_preview(visit: Any, there: World)
 def test_the_pages_are_accessible_and_do_not_scroll_sideways(visit: Any, there: World, viewport: dict[str, int], scheme: str) -> None:
     path = out(there)
     recorded(there)
-    page, axe, wrong = visit("/matrix/", viewport, scheme), AXE.read_text(), {}
+    page, wrong = visit("/matrix/", viewport, scheme), {}
     for url in ("/matrix/", f"/paths/{path.pk}/", f"/ips/{path.ip_id}/", "/actions/", "/what-if/?leave_below=60", "/pools/shared-transactional/"):
         page.goto(url)
-        page.evaluate(axe)
-        violations = page.evaluate("async () => (await axe.run(document, {resultTypes: ['violations']})).violations")
-        found = [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in violations]
-        if (over := page.evaluate("document.documentElement.scrollWidth - innerWidth")) > 0:
-            found.append(("wide", [str(over)]))
+        found = audit(page)
+        if over := sideways(page):
+            found.append(["wide", [str(over)]])
         if found:
             wrong[url] = found
     assert wrong == {}, json.dumps(wrong, indent=1)

@@ -11,7 +11,7 @@ from mailplatform.tenants.models import User
 from pools.listings.models import AddressCheck, DnsblZone, Listing, ProviderGrade
 from pools.listings.zones import load_zones
 from pools.models import Node, SendingIP, Zone
-from tests.browsing import AXE, PHONE, WIDE, browsing, chromium
+from tests.browsing import PHONE, WIDE, audit, browsing, chromium, sideways
 from tests.listings.test_the_pages_of_listings import list_it
 
 pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="these need Chromium")
@@ -41,7 +41,7 @@ def world(transactional_db: None, settings: Any) -> Listing:
 
 
 def test_the_pages_can_be_read_and_held_in_one_hand(world: Listing, live_server: Any) -> None:
-    axe, shots = AXE.read_text(), os.environ.get("SCREENSHOTS")
+    shots = os.environ.get("SCREENSHOTS")
     with chromium() as browser, browsing(browser, live_server.url) as open_:
         for scheme, viewport in (("light", WIDE), ("dark", PHONE)):
             page = open_("/listings/", User.objects.get(), viewport, scheme)
@@ -49,10 +49,8 @@ def test_the_pages_can_be_read_and_held_in_one_hand(world: Listing, live_server:
                 page.goto(url)
                 if shots:
                     page.screenshot(path=f"{shots}/{name}-{scheme}-{viewport['width']}.png", full_page=True)
-                assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, (url, viewport)
-                page.evaluate(axe)
-                violations = page.evaluate("async () => (await axe.run(document, {resultTypes: ['violations']})).violations")
-                assert [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in violations] == [], (url, scheme)
+                assert sideways(page) == 0, (url, viewport)
+                assert audit(page) == [], (url, scheme)
         page = open_("/listings/", User.objects.get())
         page.get_by_role("button", name="Look again now").first.click()
         page.get_by_text("is looked at again now").wait_for()

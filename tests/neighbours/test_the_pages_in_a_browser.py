@@ -12,7 +12,7 @@ from mailplatform.tenants.models import Tenant, User
 from pools.neighbours import word
 from pools.neighbours.models import Mode
 from pools.purposes import Purpose
-from tests.browsing import AXE, PHONE, WIDE, browsing, chromium
+from tests.browsing import PHONE, WIDE, audit, browsing, chromium, sideways
 from tests.neighbours.world import Neighbour, a_round, asks, graded
 
 pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="these need Chromium")
@@ -42,20 +42,20 @@ def street(transactional_db: None, settings: Any) -> None:
 
 
 def test_they_can_be_read_and_acted_upon_in_one_hand(street: None, live_server: Any) -> None:
-    axe, shots = AXE.read_text(), os.environ.get("SCREENSHOTS")
+    shots = os.environ.get("SCREENSHOTS")
     boss, theirs = User.objects.get(role="administrator"), User.objects.get(role="tenant")
     pages = [("neighbours", "/neighbours/", boss), ("tenant", "/tenants/bargain-bin/standing/", boss), ("moves", "/neighbours/moves/", boss),
              ("tenants-page", "/tenants/bargain-bin/", boss), ("own", "/neighbours/", theirs)]  # fmt: skip
     with chromium() as browser, browsing(browser, live_server.url) as open_:
         for scheme, viewport in (("light", WIDE), ("dark", PHONE)):
+            seen_by = {person: open_(url, person, viewport, scheme) for _, url, person in pages}
             for name, url, person in pages:
-                page = open_(url, person, viewport, scheme)
+                page = seen_by[person]
+                page.goto(url)
                 if shots:
                     page.screenshot(path=f"{shots}/{name}-{scheme}-{viewport['width']}.png", full_page=True)
-                assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, (url, viewport)
-                page.evaluate(axe)
-                violations = page.evaluate("async () => (await axe.run(document, {resultTypes: ['violations']})).violations")
-                assert [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in violations] == [], (url, scheme)
+                assert sideways(page) == 0, (url, viewport)
+                assert audit(page) == [], (url, scheme)
         page = open_("/neighbours/", boss, PHONE)
         page.get_by_text("Release", exact=True).first.click()
         page.locator("details[open] button.danger").click()

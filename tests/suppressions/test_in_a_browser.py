@@ -13,7 +13,7 @@ from django.db import connections
 from delivery.models import Suppression, SuppressionImport
 from delivery.suppressions import job
 from mailplatform.shell.clock import now
-from tests.browsing import AXE, PHONE, WIDE, browsing
+from tests.browsing import PHONE, WIDE, audit, browsing
 from tests.console.world import World, make_world
 
 pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="these need Chromium")
@@ -84,9 +84,7 @@ def test_pages_are_accessible_and_fit_a_phone(visit: Any, there: World, scheme: 
     for name, url in (("list", page.url), ("imports", "/suppressions/imports/"), ("import", one), ("links", "/unsubscribe/")):
         page.set_viewport_size(WIDE)
         page.goto(url)
-        page.evaluate(AXE.read_text())
-        violations = page.evaluate("async () => (await axe.run(document, {resultTypes: ['violations']})).violations")
-        assert [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in violations] == [], url
+        assert audit(page) == [], url
         _shot(page, f"{name}-{scheme}-1440")
         page.set_viewport_size(PHONE)
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, url

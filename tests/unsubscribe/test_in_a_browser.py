@@ -10,7 +10,7 @@ from django.test import Client
 
 from delivery.models import Suppression
 from tests.api.world import make_sender
-from tests.browsing import AXE, PHONE, WIDE, browsing
+from tests.browsing import PHONE, WIDE, audit, browsing
 from tests.unsubscribe.links import send
 
 pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="these need Chromium")
@@ -48,9 +48,7 @@ def test_a_person_unsubscribes_undoes_it_and_leaves_everything(visit: Any, link:
 def test_it_is_accessible_and_fits_a_phone(visit: Any, link: str, scheme: str) -> None:
     page = visit(link, scheme=scheme, scripts=True)
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
-    page.evaluate(AXE.read_text())
-    violations = page.evaluate("async () => (await axe.run(document, {resultTypes: ['violations']})).violations")
-    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in violations] == []
+    assert audit(page) == []
     _shot(visit(link, WIDE, scheme), f"ask-{scheme}-1440")
 
 
