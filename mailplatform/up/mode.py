@@ -4,8 +4,7 @@ Owns: the table platform_installation, one row. It stands outside Django's migra
 in the database is touched.
 """
 
-import psycopg
-
+from mailplatform.shell.database.connect import connect
 from mailplatform.up.options import Refused
 
 _TABLE = """
@@ -25,7 +24,7 @@ _WHY_NOT = {
 
 def settle_mode(database_url: str, mode: str) -> str:
     """Write the mode into a new database; refuse to start one in the other's mode."""
-    with psycopg.connect(database_url, autocommit=True) as connection:
+    with connect(database_url) as connection:
         connection.execute(_TABLE)
         connection.execute("INSERT INTO platform_installation (mail_mode) VALUES (%s) ON CONFLICT DO NOTHING", [mode])
         row = connection.execute("SELECT mail_mode FROM platform_installation").fetchone()

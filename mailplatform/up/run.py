@@ -14,6 +14,7 @@ import urllib.request
 
 import psycopg
 
+from mailplatform.shell.database.connect import connect
 from mailplatform.up import programs, survivors
 from mailplatform.up.installation import Installation, environment
 from mailplatform.up.mode import settle_mode
@@ -90,7 +91,7 @@ class Run:
 
     def _ask_given_database(self) -> None:
         try:
-            psycopg.connect(self.environment["DATABASE_URL"], connect_timeout=10).close()
+            connect(self.environment["DATABASE_URL"], connect_timeout=10).close()
         except psycopg.Error as error:
             why = str(error).strip().splitlines()[-1]
             raise Refused(f"The database in DATABASE_URL does not answer ({why}): check the URL, or unset it for the embedded one.") from None
@@ -124,7 +125,7 @@ class Run:
     def _await_engines(self) -> None:
         """An engine on every node, so that the first message leaves at once."""
         nodes = len(self._topology().nodes)
-        with psycopg.connect(self.environment["DATABASE_URL"], autocommit=True) as connection:
+        with connect(self.environment["DATABASE_URL"]) as connection:
             count = "SELECT count(DISTINCT node_id) FROM delivery_engine"
             here = lambda: connection.execute(count).fetchone()[0] >= nodes  # type: ignore[index]  # noqa: E731
             if not self._await(here, ""):

@@ -23,6 +23,7 @@ import psycopg
 
 from delivery.queue.cancel import cancel
 from delivery.queue.promote import let_go
+from mailplatform.shell.database.connect import connect
 from mailplatform.shell.ids import family_end, message_of
 from mailplatform.up.postgres import EmbeddedPostgres
 
@@ -32,14 +33,14 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 class Platform:
     """`bin/up` without its installing half, in a process of its own."""
 
-    def __init__(self, data: Path) -> None:
-        self.data = data
+    def __init__(self, data: Path, **settings: str) -> None:
+        self.data, self.settings = data, settings
         self.process: subprocess.Popen[bytes] | None = None
         self.port = _free_port()
         self._sandbox = ""
 
     def start(self, *options: str, within_s: float = 90) -> None:
-        environment = {name: value for name, value in os.environ.items() if name not in OWN_SETTINGS}
+        environment = {name: value for name, value in os.environ.items() if name not in OWN_SETTINGS} | self.settings
         command = [sys.executable, "-m", "mailplatform.up", "--data", str(self.data), "--port", str(self.port), "--no-demo", *options]
         log = (self.data.parent / "up.log").open("ab")
         self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True)
@@ -165,7 +166,7 @@ class Platform:
     # -- what only a test does ----------------------------------------------------------------------------------------
 
     def database(self) -> psycopg.Connection:
-        return psycopg.connect(EmbeddedPostgres(self.data).url, autocommit=True)
+        return connect(self.settings.get("DATABASE_URL") or EmbeddedPostgres(self.data).url)
 
     def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         with self.database() as connection:
@@ -240,10 +241,10 @@ class Platform:
 
 
 @contextlib.contextmanager
-def running(within_s: float = 90) -> Iterator[Platform]:
-    """A platform in a folder of its own, started; stopped and removed afterwards."""
+def running(within_s: float = 90, **settings: str) -> Iterator[Platform]:
+    """A platform in a folder of its own, started; stopped and removed afterwards. `settings`: more of its environment."""
     folder = Path(tempfile.mkdtemp(prefix="mp-flow-"))
-    platform = Platform(folder / "data")
+    platform = Platform(folder / "data", **settings)
     try:
         platform.start(within_s=within_s)
         yield platform
