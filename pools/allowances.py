@@ -22,7 +22,7 @@ from pools.windows import NOW as WINDOWS_NOW
 
 CREDIT_FOR_S = 5.0
 MOST_OF_CAP = 0.001
-FEW, FEW_OF_CAP = 4, 0.05  # of a small cap: so many, where that is no more than this part of it
+FEW, FEW_OF_CAP = 4, 0.01  # of a small cap: so many, where that is no more than this part of it: a lost engine loses it
 LATE_S, GAP_S = 2.0, 1.0  # so long after its owner's last word a provider may count what a dead one wrote; so late may a living one be with carrying
 
 

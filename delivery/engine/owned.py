@@ -2,7 +2,8 @@
 
 Promises: an IP has one owner; it takes at most its share of its node's IPs, those that nobody owns; what it may no longer send from (moved to
 another node, paused, drained) or has too much of, while another engine of its node has too little, is named `leaving`: the engine ends
-its connections first and lets go then. Never: takes an IP that another still owns.
+its connections first and lets go then. An IP of which warming has no row yet, however it came into a pool, is capped in the transaction in which it is
+taken. Never: takes an IP that another still owns.
 """
 
 from collections.abc import Collection
@@ -31,6 +32,8 @@ TAKE = """
 LEASED = """
     SELECT ip.id, host(ip.address) AS address, ip.ehlo_name, CASE WHEN ip.egress = 'socks5' THEN ip.proxy ELSE '' END AS proxy,
            ip.warm_default_per_hour, ip.warm_default_per_day,
+           EXISTS (SELECT 1 FROM warming_ippast past WHERE past.ip_id = ip.id)
+             OR coalesce((SELECT NOT (is_on AND starts_itself) FROM warming_warmingpolicy LIMIT 1), true) AS known,
            n.name = %(node)s AND ip.state = 'active' AND n.state = 'active' AND z.state = 'active' AS mine
       FROM delivery_iplease l JOIN pools_sendingip ip ON ip.id = l.ip_id JOIN pools_node n ON n.id = ip.node_id JOIN pools_zone z ON z.id = n.zone_id
      WHERE l.engine_id = %(engine)s
@@ -43,6 +46,7 @@ SHORT = """
      CROSS JOIN LATERAL (SELECT count(*)::int AS n FROM delivery_iplease l WHERE l.engine_id = e.id) leased
      WHERE n.name = %(node)s AND e.id <> %(engine)s AND NOT e.draining
 """
+UNKNOWN = (5, 20)  # caps of an hour and a day, of each path of an IP whose past nobody has looked at: seconds, until warming's next round
 LET_GO = "DELETE FROM delivery_iplease WHERE ip_id = ANY (%s) AND engine_id = %s"
 
 
@@ -56,6 +60,13 @@ class OwnIp:
     proxy: str
     warm_default_per_hour: int | None = None  # of its paths that warming has said nothing of yet
     warm_default_per_day: int | None = None
+    known: bool = True  # warming has looked at its past, or begins nothing by itself
+
+    @property
+    def first_caps(self) -> tuple[int | None, int | None]:
+        """An hour's and a day's, of its paths of which warming has said nothing."""
+        default = self.warm_default_per_hour, self.warm_default_per_day
+        return UNKNOWN if default == (None, None) and not self.known else default
 
 
 def take_and_look(cursor: Cursor[Any], engine_id: int, node: str) -> tuple[dict[int, OwnIp], frozenset[int]]:

@@ -97,7 +97,7 @@ class World:
         facts, ip = self.paths.get((ip_id, provider_id)), self.ips.get(ip_id)
         hour, day = (facts.warm_per_hour, facts.warm_per_day) if facts else (None, None)
         if ip and hour is None and day is None and not (facts and facts.warmed):
-            hour, day = ip.warm_default_per_hour, ip.warm_default_per_day
+            hour, day = ip.first_caps
         if facts is None:
             return FREE if hour is None and day is None else Trial(warm_per_hour=hour, warm_per_day=day)
         return Trial(facts.share, facts.probation_per_hour, hour, day, facts.state == "probation")
@@ -138,7 +138,7 @@ def load_world(connection: Connection, engine_id: int, node: str, former: World 
         serving = [members.keys() for members in pools.values() if not ips.keys().isdisjoint(members)]
         rivals = rivals_of(cursor.execute(RIVALS, {"engine": engine_id, "ips": list(set().union(*serving) - ips.keys())}).fetchall())
         new_ips = former is None or not ips.keys() <= former.ips.keys()
-        new = [ip.id for ip in ips.values() if ip.warm_default_per_hour is not None or ip.warm_default_per_day is not None]
+        new = [ip.id for ip in ips.values() if ip.first_caps != (None, None)]
         rows = cursor.execute(PATHS, {"ips": list(ips), "all": new_ips, "new": new}).fetchall()
         paths = {(row.pop("ip_id"), row.pop("provider_id")): PathFacts(**row) for row in rows}
         routes = routes_of(_named(cursor.connection, ROUTES))

@@ -60,7 +60,7 @@ def test_credit_ends_with_its_bucket_counted_from_when_it_was_asked_for() -> Non
     allowance.take(HOUR_S, _credit(5, valid_s=10), asked_s=100)
     assert allowance.left(109.9) == 5
     assert allowance.left(110) == 0 and not allowance.spend(110)
-    assert allowance.wants(1, 110) == {HOUR_S: 4}
+    assert allowance.wants(1, 110) == {HOUR_S: 1}
     assert allowance.expire(110) == [(HOUR_S, BUCKET, 5)] and allowance.expire(110) == []
 
 
@@ -74,7 +74,7 @@ def test_credit_of_the_next_bucket_is_asked_for_before_this_one_ends() -> None:
 def test_who_got_nothing_asks_again_only_after_a_while() -> None:
     allowance = _allowance()
     allowance.take(HOUR_S, _credit(0), 0)
-    assert allowance.wants(1, 0.5) == {} and allowance.wants(1, 1.5) == {HOUR_S: 4}
+    assert allowance.wants(1, 0.5) == {} and allowance.wants(1, 1.5) == {HOUR_S: 1}
 
 
 def test_a_message_that_has_no_answer_when_its_bucket_ends_counts_in_the_next_one() -> None:

@@ -171,4 +171,4 @@ def test_an_owner_asks_for_what_it_sends_in_five_seconds_within_a_thousandth_of_
     assert credit_to_ask(10, 1_000_000) == 50
     assert credit_to_ask(10, 10_000) == 10
     assert credit_to_ask(0.1, 100) == 1
-    assert credit_to_ask(10, 100) == 4 and credit_to_ask(10, 30) == 1, "a few of a small cap"
+    assert credit_to_ask(10, 400) == 4 and credit_to_ask(10, 100) == 1, "a few of a small cap, a hundredth of it at most"
