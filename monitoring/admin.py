@@ -5,13 +5,18 @@ from django.contrib import admin
 from mailplatform.shell.look_only import LookOnly
 from monitoring.dns import admin as dns_admin  # noqa: F401  registers its own
 from monitoring.endpoints import admin as endpoints_admin  # noqa: F401  registers its own
-from monitoring.models import Drill, NodeReport, Verdict, WatcherBeat
+from monitoring.models import AgentBeat, Drill, NodeReport, Verdict, WatcherBeat
 from monitoring.zones import admin as zones_admin  # noqa: F401  registers its own
 
 
 @admin.register(NodeReport)
 class NodeReportAdmin(LookOnly):
     list_display = ("node", "at", "cpu_percent", "memory_percent", "load_1m", "sockets", "disk_free_bytes", "agent_pid")
+
+
+@admin.register(AgentBeat)
+class AgentBeatAdmin(LookOnly):
+    list_display = ("node", "at", "pid")
 
 
 @admin.register(WatcherBeat)

@@ -17,6 +17,7 @@ from typing import Any
 import psycopg
 
 from monitoring import break_drill, clusters, drills, kill_drill, processes, reports
+from monitoring.beats import Beater
 from monitoring.condemn import Condemned, condemn, sweep_journal
 from monitoring.judge import AGENT, Incarnation, Judge, Judgement, Opinion, Sighting
 from monitoring.link import Link
@@ -85,6 +86,14 @@ class NodeAgent:
         return f"agent {self.node}"
 
     def run(self) -> None:
+        beats = Beater(self.url, self.node)
+        beats.start()
+        try:
+            self._run(beats)
+        finally:
+            beats.stop()
+
+    def _run(self, beats: Beater) -> None:
         first = True
         for connection, incarnation in Link(self.url, f"node-agent {self.node}", lambda: self.rhythm.stopping, self.rhythm.pause).sessions():
             if not first:
@@ -93,6 +102,7 @@ class NodeAgent:
             try:
                 while not self.rhythm.stopping:
                     self.step(connection, incarnation)
+                    beats.tick()
                     self.rhythm.pause(LOOK_EVERY_S, self._living_pidfds())
             except psycopg.OperationalError as error:
                 log.warning("%s lost the database: %s", self.name, str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)

@@ -19,6 +19,8 @@ from monitoring.judge import Judgement, Opinion
 from monitoring.kill_drill import note_in_hand
 from monitoring.models import Verdict
 from monitoring.sightings import EngineSeen
+from pools.failover.policy import RECOMMENDED, Terms
+from pools.failover.returns import note_loss
 
 log = logging.getLogger(__name__)
 
@@ -54,11 +56,13 @@ def kind_of(opinion: Opinion, by_watcher: bool) -> Verdict.Kind:
     return Verdict.Kind.FROZEN if opinion is Opinion.SILENT else Verdict.Kind.DEAD
 
 
-def condemn(connection: psycopg.Connection[Any], engine: EngineSeen, judgement: Judgement, judge: str, journal: Path | None) -> Condemned | None:
+def condemn(
+    connection: psycopg.Connection[Any], engine: EngineSeen, judgement: Judgement, judge: str, journal: Path | None, terms: Terms = RECOMMENDED
+) -> Condemned | None:
     """Replay the journal (an agent) or not (a watcher: None), give the claims back, write the verdict. None: somebody else has done it."""
     from delivery.engine.journal import remove, replay
     from delivery.queue.fence import evict
-    from delivery.queue.wake import notify
+    from delivery.queue.wake import notify_all
 
     begun_s = time.monotonic()
     kind = kind_of(judgement.opinion, by_watcher=journal is None)
@@ -75,13 +79,15 @@ def condemn(connection: psycopg.Connection[Any], engine: EngineSeen, judgement: 
             answered, unknowable, begun = replayed.answered, replayed.unknowable, replayed.begun
         evicted = evict(connection, engine.engine_id, None if journal is None else begun)
         given_back = evicted.given_back
+        if journal is None:  # its node was out of reach, and comes back by steps
+            note_loss(connection, engine.node_id, terms.returns_by_steps, terms.return_s, terms.longest_return_s, terms.flap_window_s)
         took_ms = round((time.monotonic() - begun_s) * 1000)
         evidence = {**_evidence(engine, judgement, journal, took_ms), "begun": len(begun), "held": evicted.held}
         connection.execute(
             _INSERT,
             [engine.engine_id, engine.node_id, engine.slot, kind, judge, row[0], given_back, answered, unknowable, Jsonb(evidence)],
         )
-    notify(connection)
+    notify_all(connection, evicted.lanes)
     if journal is not None:
         remove(journal)
     log.warning("Engine %s (%d) is %s: %s; %d given back in %d ms.", engine.name, engine.engine_id, kind, judgement.opinion, given_back, took_ms)

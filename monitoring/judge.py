@@ -26,8 +26,9 @@ class Patience:
 
 
 AGENT = Patience()
-# A watcher cannot read a journal: it leaves the agent, which can, twice the time.
-WATCHER = Patience(verdict_s=1.500)
+# A watcher cannot read a journal: while the node's agent is heard, it leaves the engine to it (monitoring.watch).
+WATCHER = Patience(verdict_s=0.720)
+AGENTS = Patience(verdict_s=0.600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,13 @@ class Judge:
         seen = {sighting.engine_id: sighting for sighting in sightings}
         self._counts = {engine_id: count for engine_id, count in self._counts.items() if engine_id in seen}
         return [judgement for sighting in seen.values() if (judgement := self._judge(now_s, sighting, blind))]
+
+    def silent_s(self, engine_id: int) -> float:
+        """For how long nothing new has been seen of it, at the last look; 0 while there were too few looks to say so."""
+        count = self._counts.get(engine_id)
+        if count is None or self._looked_s is None or count.looks < self.patience.least_looks:
+            return 0.0
+        return self._looked_s - count.since_s
 
     def _meet(self, now_s: float, incarnation: Incarnation | None) -> None:
         if incarnation is None or incarnation.key == self._incarnation:

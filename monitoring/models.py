@@ -31,6 +31,17 @@ class NodeReport(models.Model):
         return str(self.node)
 
 
+class AgentBeat(models.Model):
+    """A node agent's last sign of life, several times a second: a row of its own, so that it costs next to nothing."""
+
+    node = models.OneToOneField(Node, primary_key=True, on_delete=models.CASCADE, related_name="agent_beat")
+    at = models.DateTimeField(help_text="By the database's clock.")
+    pid = models.IntegerField()
+
+    def __str__(self) -> str:
+        return str(self.node)
+
+
 class WatcherBeat(models.Model):
     """A zone watcher's last look."""
 

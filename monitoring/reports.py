@@ -1,4 +1,4 @@
-"""Reports: what a node agent and a watcher say of themselves once a second. One row each, updated in place."""
+"""Reports: what a node agent and a watcher say of themselves once a second (that an agent lives it says more often: beats). One row each, updated in place."""
 
 import os
 from dataclasses import dataclass

@@ -4,6 +4,7 @@ Owns: the stop signals and the pause between looks. Promises: a pause ends at on
 catches up on missed looks: a late look is followed by a whole pause.
 """
 
+import contextlib
 import os
 import select
 import signal
@@ -16,6 +17,12 @@ LOOK_EVERY_S = 0.050
 def now_s() -> float:
     """The clock of judges: goes on while the machine sleeps, never jumps."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def go_first() -> None:
+    """Who looks and says that it lives does next to nothing, and must not wait for those that do much; where priority is refused it goes as all others."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, -10)
 
 
 class Rhythm:

@@ -25,8 +25,8 @@ SELECT e.id, e.node_id, n.name, e.slot, e.pid, e.renewed_at, e.suspected_at IS N
        (e.id & 2147483647) IN (SELECT id FROM held),
        extract(epoch FROM platform_now() - e.started_at)::float8,
        extract(epoch FROM platform_now() - e.renewed_at)::float8,
-       extract(epoch FROM platform_now() - r.at)::float8
-  FROM delivery_engine e JOIN pools_node n ON n.id = e.node_id LEFT JOIN monitoring_nodereport r ON r.node_id = n.id
+       b.at
+  FROM delivery_engine e JOIN pools_node n ON n.id = e.node_id LEFT JOIN monitoring_agentbeat b ON b.node_id = n.id
 """
 
 
@@ -44,7 +44,7 @@ class EngineSeen:
     locked: bool
     age_s: float
     renewed_ago_s: float
-    report_ago_s: float | None  # since the node agent's last report; None: there never was one
+    agent_at: datetime | None  # its node agent's last beat; None: there never was one
 
     @property
     def name(self) -> str:

@@ -3,38 +3,35 @@
 Owns: `suspected_at`, WatcherBeat. Promises: a silent engine's paths leave the auction within 400 ms; the claims of an engine whose node is out of
 reach come back when its lease is long over, though its journal cannot be read. Never: acts before a node agent that works;
 kills; judges without the database. How it fails: another zone's watcher does the same, and every step may be done twice.
+
+An agent is out of reach when its beats are: they are judged as the engines' renewals are, in this watcher's own looks and on its own clock. Who beats
+has the database, and acts on its engines itself; who does not can do nothing, and its engines, which have no database either or are frozen with
+it, have stopped themselves by their own clocks.
 """
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import psycopg
 
 from monitoring import reports
 from monitoring.condemn import condemn
-from monitoring.judge import WATCHER, Incarnation, Judge, Judgement, Opinion, Sighting
+from monitoring.judge import AGENTS, WATCHER, Incarnation, Judge, Judgement, Opinion, Sighting
 from monitoring.link import Link
 from monitoring.news import tell
 from monitoring.rhythm import LOOK_EVERY_S, Rhythm, now_s
 from monitoring.sightings import EngineSeen, look
+from pools.failover.policy import Terms, terms_of
 
 log = logging.getLogger(__name__)
 
 BEAT_EVERY_S = 1.0
-AGENT_AWAY_S = 2.0  # an agent that works reports every second
-LEFT_TO_AGENT_S = 5.0  # and one that reports, but does not act, is not waited for longer
 GAP_WINDOW_S = 60.0
+MISSED_S = 0.2  # an engine renews every 150 ms
 _SUSPECT = "UPDATE delivery_engine SET suspected_at = platform_now() WHERE id = ANY(%s) AND suspected_at IS NULL"
 _CLEAR = "UPDATE delivery_engine SET suspected_at = NULL WHERE id = ANY(%s) AND suspected_at IS NOT NULL"
-
-
-def agent_is_away(engine: EngineSeen, judgement: Judgement) -> bool:
-    """Whether the engine's own node agent, which could read the journal, is not going to act."""
-    if judgement.silent_s >= LEFT_TO_AGENT_S:
-        return True
-    return engine.report_ago_s is None or engine.report_ago_s >= AGENT_AWAY_S
 
 
 @dataclass(slots=True)
@@ -45,6 +42,8 @@ class Watcher:
     zone: str
     rhythm: Rhythm
     judge: Judge = field(default_factory=lambda: Judge(WATCHER))
+    agents: Judge = field(default_factory=lambda: Judge(AGENTS))  # of node agents, by their nodes
+    terms: Terms = field(default_factory=Terms)
     looks: int = 0
     _beat_due_s: float = 0.0
     _gaps_since_s: float = 0.0
@@ -67,6 +66,7 @@ class Watcher:
         engines = {engine.engine_id: engine for engine in look(connection)}
         now = now_s()  # after the answer: what was seen is at least this old, so the count starts late rather than early
         judgements = self.judge.look(now, [_sight(engine) for engine in engines.values()], incarnation)
+        self.agents.look(now, [Sighting(node, at) for node, at in {engine.node_id: engine.agent_at for engine in engines.values()}.items()], incarnation)
         self.looks += 1
         self._mark(connection, judgements, engines)
         for judgement in judgements:
@@ -75,19 +75,28 @@ class Watcher:
         self._beat(connection, now)
 
     def _mark(self, connection: psycopg.Connection[Any], judgements: Sequence[Judgement], engines: dict[int, EngineSeen]) -> None:
-        suspects = [j.engine_id for j in judgements if j.opinion not in (Opinion.CLEARED,) and not engines[j.engine_id].suspected]
+        silent = {j.engine_id for j in judgements if j.opinion is not Opinion.CLEARED}
+        lost = {engines[one].node_id for one in silent if self.agents.silent_s(engines[one].node_id) >= self.terms.suspect_s}
+        with_it = {one for one, seen in engines.items() if seen.node_id in lost and self.judge.silent_s(one) >= MISSED_S}
+        suspects = [one for one in silent | with_it if not engines[one].suspected]
         cleared = [j.engine_id for j in judgements if j.opinion is Opinion.CLEARED]
         if suspects:
             connection.execute(_SUSPECT, [suspects])
         if cleared:
             connection.execute(_CLEAR, [cleared])
+        if suspects or cleared:
+            _tell_engines(connection)
+
+    def _agent_is_away(self, engine: EngineSeen, judgement: Judgement) -> bool:
+        """Whether the engine's own node agent, which could read the journal, is not going to act."""
+        return judgement.silent_s >= self.terms.left_to_agent_s or self.agents.silent_s(engine.node_id) >= self.terms.agent_away_s
 
     def _give_back(self, connection: psycopg.Connection[Any], engine: EngineSeen, judgement: Judgement) -> None:
         """Only for a lapsed lease: a session that is gone, on a node whose agent works, is the agent's business."""
-        if judgement.opinion is not Opinion.SILENT or not agent_is_away(engine, judgement):
+        if judgement.opinion is not Opinion.SILENT or not self._agent_is_away(engine, judgement):
             return
         try:
-            condemned = condemn(connection, engine, judgement, self.name, journal=None)
+            condemned = condemn(connection, engine, judgement, self.name, journal=None, terms=self.terms)
         except psycopg.errors.LockNotAvailable:
             return  # somebody is at it
         if condemned is not None:
@@ -98,9 +107,21 @@ class Watcher:
             return
         self._beat_due_s = now + BEAT_EVERY_S
         reports.write_beat(connection, self.zone, self.looks, round(self.judge.longest_gap_s * 1000))
+        self._obey(terms_of(connection))
         if now - self._gaps_since_s > GAP_WINDOW_S:
             self._gaps_since_s, self.judge.longest_gap_s = now, 0.0
+
+    def _obey(self, terms: Terms) -> None:
+        self.terms = terms
+        self.judge.patience = replace(WATCHER, suspect_s=terms.suspect_s, verdict_s=terms.give_up_s)
 
 
 def _sight(engine: EngineSeen) -> Sighting:
     return Sighting(engine.engine_id, engine.renewed_at, locked=True, suspected=engine.suspected)
+
+
+def _tell_engines(connection: psycopg.Connection[Any]) -> None:
+    """Who is suspected leaves their auctions now, and not when they look next."""
+    from delivery.queue.wake import notify_all
+
+    notify_all(connection)

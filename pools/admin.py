@@ -12,6 +12,7 @@ from unfold.paginator import InfinitePaginator
 from mailplatform.shell.audit import record_request
 from mailplatform.shell.look_only import LookOnly
 from pools import models
+from pools.failover import admin as failover_admin  # noqa: F401  registers its own
 from pools.forms import ProviderForm, ResponseRuleForm, StaticRouteForm, TlsExceptionForm
 from pools.listings import admin as listings_admin  # noqa: F401  registers its own
 from pools.neighbours import admin as neighbours_admin  # noqa: F401  registers its own

@@ -14,6 +14,8 @@ from pools.listings.models import DnsblZone as DnsblZone
 from pools.listings.models import Listing as Listing
 from pools.listings.models import ListingPolicy as ListingPolicy
 from pools.listings.models import ProviderGrade as ProviderGrade
+from pools.failover.models import FailoverPolicy as FailoverPolicy
+from pools.failover.models import NodeReturn as NodeReturn
 from pools.neighbours.models import CappedHour as CappedHour
 from pools.neighbours.models import NeighboursPolicy as NeighboursPolicy
 from pools.neighbours.models import NeighboursProgress as NeighboursProgress

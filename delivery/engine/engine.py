@@ -22,6 +22,7 @@ from delivery.engine.path import Path
 from delivery.engine.persist import pictures, save_paths, save_state, worth_telling
 from delivery.engine.sites import Sites
 from delivery.engine.sorter import Sorter
+from delivery.engine.waiting import wait_for
 from delivery.engine.world import load_world
 from delivery.queue.fence import leave
 from delivery.queue.promote import promote_due
@@ -31,6 +32,7 @@ from delivery.tlspolicy.policies import Policies
 from pools.windows import MARK_EVERY_S
 
 TOP_UP_S = 0.05
+LOOK_EVERY_S, LOOK_AGAIN_S = 1.0, 0.1
 LEAVE_S = 10.0  # a connection that hangs for longer is reported as open, and counts for the next owner
 DRAIN_S, FLUSH_S = 7.0, 2.0  # together under the ten seconds that a stop may take
 log = structlog.get_logger(__name__)
@@ -53,6 +55,8 @@ class Engine:
         self._sites.on_expired = lambda domain: hands.run(self._sorter.refresh(domain))
         self._sorter.on_work = self._claimer.work_in
         self._claimer.on_unsorted = self._sorter.wake
+        self._look_now = asyncio.Event()
+        self._claimer.on_look = self._look_now.set
         self._claimer.on_blocked = lambda: hands.run(hands.canaries.look_again())
         self._ledger = Ledger()
         self._leaving: dict[int, float] = {}  # since when each IP is being let go
@@ -171,11 +175,18 @@ class Engine:
 
     async def _watch_world(self) -> None:
         """Configuration comes in, what was learned goes out, once a second."""
-        hands = self._hands
+        hands, due_s = self._hands, time.monotonic() + LOOK_EVERY_S
         while True:
-            await asyncio.sleep(1.0)
-            hands.health = measure(hands.health, hands.lease.longest_gap_ms())
+            await wait_for(self._look_now, max(0.0, due_s - time.monotonic()))
             try:
+                if self._look_now.is_set():  # an engine is suspected, or gone: its paths are no rivals any more, its IPs may be ours
+                    self._look_now.clear()
+                    await self._look()
+                    self._claimer.room()
+                    await asyncio.sleep(LOOK_AGAIN_S)
+                    continue
+                due_s = time.monotonic() + LOOK_EVERY_S
+                hands.health = measure(hands.health, hands.lease.longest_gap_ms())
                 await self._look()
                 now = time.monotonic()
                 await hands.in_database(save_paths, pictures([path for path in hands.paths.values() if worth_telling(path, now)], now, hands.to_wall))

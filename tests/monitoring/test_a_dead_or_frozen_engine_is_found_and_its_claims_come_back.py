@@ -9,7 +9,9 @@ import psycopg
 from delivery.queue import columns
 from mailplatform.shell.ids import delivery_id, message_id
 from mailplatform.shell.models import Notice
-from monitoring.models import NodeReport, Verdict
+from monitoring.beats import Beater
+from monitoring.models import AgentBeat, NodeReport, Verdict
+from pools.failover.models import FailoverPolicy, NodeReturn
 
 from .conftest import StandIn, World, until
 
@@ -146,7 +148,42 @@ def test_a_watcher_gives_back_the_claims_of_a_node_out_of_reach(world: World) ->
     engine.signal(signal.SIGSTOP)
     took = until(lambda: ready(world) == set(mine), 4.0, "claims given back")
     print(f"lapsed after {took * 1000:.0f} ms")
-    assert took > 1.3
+    assert took > 0.6, "too early: the engine may still believe in its lease"
     verdict = Verdict.objects.get()
     assert (verdict.kind, verdict.evidence["journal"]) == ("lapsed", "out of reach")
     assert engine.process.poll() is None, "a watcher kills nobody"
+    back = NodeReturn.objects.get()
+    assert (back.losses, back.takes_s, back.back_at) == (1, 30, None)
+
+
+def test_a_watcher_leaves_a_silent_engine_to_an_agent_that_beats(world: World) -> None:
+    FailoverPolicy.objects.create(left_to_agent_s=2)
+    beats = Beater(world.url, world.node.name)
+    beats.start()
+    try:
+        until(lambda: beats.tick() or AgentBeat.objects.exists(), 3, "a beat")  # type: ignore[func-returns-value]
+        world.start_watcher()
+        engine = world.start_engine()
+        mine = claim(world, engine)
+        time.sleep(0.2)
+        engine.signal(signal.SIGSTOP)
+        took = until(lambda: beats.tick() or ready(world) == set(mine), 6.0, "claims given back")  # type: ignore[func-returns-value]
+    finally:
+        beats.stop()
+    assert took > 1.8, "an agent that is heard has the first word, for as long as the policy says"
+
+
+def test_an_agent_that_hangs_is_silent(world: World) -> None:
+    beats = Beater(world.url, world.node.name)  # whose loop goes round no more
+    beats.start()
+    try:
+        until(AgentBeat.objects.exists, 3, "a beat")
+        world.start_watcher()
+        engine = world.start_engine()
+        mine = claim(world, engine)
+        time.sleep(0.2)
+        engine.signal(signal.SIGSTOP)
+        until(lambda: ready(world) == set(mine), 4.0, "claims given back")
+    finally:
+        beats.stop()
+    assert Verdict.objects.get().kind == "lapsed"

@@ -31,8 +31,17 @@ def test_a_silent_engine_is_suspected_at_350_and_condemned_at_700_ms() -> None:
     assert verdicts(said) == [(0.7, Opinion.SILENT)]
 
 
-def test_a_watcher_leaves_the_agent_twice_the_time() -> None:
-    assert verdicts(look_for(Judge(WATCHER), 0.0, 1.5, "r1")) == [(1.5, Opinion.SILENT)]
+def test_a_watcher_waits_longer_than_a_lease_lasts() -> None:
+    assert verdicts(look_for(Judge(WATCHER), 0.0, 0.75, "r1")) == [(0.75, Opinion.SILENT)]
+
+
+def test_silence_is_told_only_after_enough_looks() -> None:
+    judge = Judge(AGENT)
+    look_for(judge, 0.0, 0.15, "r1")
+    assert judge.silent_s(1) == 0.0
+    look_for(judge, 0.2, 0.1, "r1")
+    assert round(judge.silent_s(1), 3) == 0.3
+    assert judge.silent_s(2) == 0.0
 
 
 def test_a_gap_in_the_judges_own_looks_starts_the_count_again() -> None:

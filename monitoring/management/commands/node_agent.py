@@ -16,11 +16,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, **options: object) -> None:
         from monitoring.agent import NodeAgent
-        from monitoring.rhythm import Rhythm
+        from monitoring.rhythm import Rhythm, go_first
 
         node = str(options["node"] or "")
         if not node:
             raise CommandError("Name the node: set NODE, or give --node.")
+        go_first()
         rhythm = Rhythm()
         rhythm.obey_signals()
         NodeAgent(settings.DATABASE_URL, node, settings.DATA_DIR, rhythm, keeps_slots=not options["watch_only"]).run()

@@ -14,12 +14,13 @@ class Command(BaseCommand):
         parser.add_argument("--zone", default=settings.ZONE, help="The zone's name (environment: ZONE).")
 
     def handle(self, *args: object, **options: object) -> None:
-        from monitoring.rhythm import Rhythm
+        from monitoring.rhythm import Rhythm, go_first
         from monitoring.watch import Watcher
 
         zone = str(options["zone"] or "")
         if not zone:
             raise CommandError("Name the zone: set ZONE, or give --zone.")
+        go_first()
         rhythm = Rhythm()
         rhythm.obey_signals()
         Watcher(settings.DATABASE_URL, zone, rhythm).run()
