@@ -16,12 +16,16 @@ from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
+from hypothesis import settings
 
 from mailplatform.up.postgres import EmbeddedPostgres
 
 PREFIX = "mp-test-"
 PLATFORMS = "whole platforms"
-WHOLE_PLATFORMS = ("tests/flow/", "tests/bench/", "tests/up/test_a_platform_comes_and_goes.py")
+WHOLE_PLATFORMS = (
+    "tests/flow/", "tests/up/test_a_platform_comes_and_goes.py", "tests/bench/test_a_deep_queue", "tests/bench/test_no_window", "tests/bench/test_routing",
+    "tests/bench/test_throughput",
+)  # fmt: skip
 
 os.environ.update(
     DJANGO_SETTINGS_MODULE="mailplatform.settings",
@@ -63,6 +67,16 @@ if "TEST_DATABASE_URL" not in os.environ:
     os.environ["DATA_DIR"] = str(folder)
 
 os.environ["DATABASE_URL"] = os.environ["TEST_DATABASE_URL"]
+
+
+# No deadline for single examples: on a machine that is busy with the rest of the suite it would only measure the neighbours. The suite asks the same
+# questions each time, so that it fails by what was changed; `bin/test --all` asks new ones.
+settings.register_profile("same", deadline=None, derandomize=True)
+settings.register_profile("new", deadline=None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("same" if config.option.markexpr == "not long" else "new")
 
 
 @pytest.hookimpl(tryfirst=True)

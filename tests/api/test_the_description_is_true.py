@@ -81,7 +81,7 @@ def _hold(operation: Any, key: str, sent: str) -> None:
     """Ask many things of one address, well-formed and not, and hold every answer against the description."""
 
     @given(data=st.data())
-    @settings(max_examples=8, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=4, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck), database=None)
     def ask(data: Any) -> None:
         case = data.draw(operation.as_strategy())
         case.headers = {**(case.headers or {}), "Authorization": f"Bearer {key}"}
