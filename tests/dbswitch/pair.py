@@ -1,7 +1,7 @@
 """Two real PostgreSQL servers, one the other's synchronous standby, and what befalls them.
 
-Streaming replication over their Unix sockets. What a cluster manager does (promote, and empty `synchronous_standby_names` where no standby is left: the setting is
-the first primary's alone) is done here.
+Streaming replication over their Unix sockets. What a cluster manager does is done here: it promotes, empties `synchronous_standby_names` where no
+standby is left, and makes a standby of what is left of the former primary.
 """
 
 import contextlib
@@ -10,7 +10,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,90 +19,98 @@ import psycopg
 
 from mailplatform.up.postgres import BINARIES, NAME, EmbeddedPostgres, _as_no_one
 
-SYNCHRONOUS = {"synchronous_standby_names": "*", "wal_keep_size": "512MB", "hot_standby": "on"}
+KEEPS = {"wal_keep_size": "512MB", "hot_standby": "on"}
 
 
 class Pair:
-    """`one` begins as the primary, `two` as its standby; `url` names both."""
+    """`primary` and `standby` say who is what now; `url` names both."""
 
     def __init__(self, folder: Path, like: EmbeddedPostgres | None = None, **settings: str) -> None:
-        """`like`: a server whose data `one` begins with."""
-        self.settings = settings
-        self.one, self.two = (EmbeddedPostgres(folder / name, **settings) for name in ("one", "two"))
+        """`like`: a server whose data they begin with."""
+        self.primary, self.standby = (EmbeddedPostgres(folder / name, **KEEPS, **settings) for name in ("one", "two"))
+        self._folders = [self.primary.socket_folder, self.standby.socket_folder]
         if like is not None:
-            _copy(like.socket_folder, self.one)
-        self.one.start()
-        self._follow(self.one, self.two)
-        self.one = self._again(self.one, **SYNCHRONOUS)
-        self._until(lambda: self.ask(self.one, "SELECT sync_state FROM pg_stat_replication"), "the standby was synchronous")
+            _copy(like.socket_folder, self.primary)
+        self.primary.make()
+        (self.primary.cluster / "postgresql.conf").write_text("")  # what the command line says otherwise would spoil every reload
+        self.primary.start()
+        self.follow_anew()
 
     def url(self, name: str = NAME) -> str:
-        folders = ",".join(quote(str(server.socket_folder), safe="") for server in (self.one, self.two))
-        return f"postgresql://{NAME}@/{name}?host={folders}"
+        return f"postgresql://{NAME}@/{name}?host={','.join(quote(str(folder), safe='') for folder in self._folders)}"
 
     # -- what befalls them --------------------------------------------------------------------------------------------
 
-    def kill(self, server: EmbeddedPostgres) -> None:
-        """As a machine that loses its power."""
-        for process in _processes(server):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
+    def kill(self) -> None:
+        """The primary, as a machine that loses its power."""
+        self._signal(signal.SIGKILL)
 
-    def freeze(self, server: EmbeddedPostgres) -> None:
-        self._signal(server, signal.SIGSTOP)
+    def freeze(self) -> None:
+        self._signal(signal.SIGSTOP)
 
-    def thaw(self, server: EmbeddedPostgres) -> None:
-        self._signal(server, signal.SIGCONT)
+    def stop(self) -> None:
+        """In order, as in a planned switch."""
+        self.primary.stop()
 
-    def _signal(self, server: EmbeddedPostgres, which: signal.Signals) -> None:
-        for process in _processes(server):
+    def _signal(self, which: signal.Signals) -> None:
+        for process in _processes(self.primary):
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.send_signal(which)
 
-    def promote(self, server: EmbeddedPostgres) -> None:
-        self.ask(server, "SELECT pg_promote(true, 30)")
+    # -- what a cluster manager does ----------------------------------------------------------------------------------
 
-    def come_back_as_standby(self, server: EmbeddedPostgres, primary: EmbeddedPostgres) -> EmbeddedPostgres:
-        """A primary that was stopped in order follows the new one."""
-        (server.cluster / "standby.signal").touch()
-        followed = self._again(server, primary_conninfo=f"host={primary.socket_folder} user={NAME}", hot_standby="on", synchronous_standby_names="")
-        self._until(lambda: self.ask(primary, "SELECT 1 FROM pg_stat_replication WHERE state = 'streaming'"), "it follows")
-        return followed
+    def promote(self) -> None:
+        """The standby is the primary now; it has no standby of its own, and waits for none."""
+        self.primary, self.standby = self.standby, self.primary
+        self.ask(self.primary, "SELECT pg_promote(true, 30)")
+        self.ask(self.primary, "ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()")
 
-    # -- their servers ------------------------------------------------------------------------------------------------
+    def come_back(self) -> None:
+        """The former primary, which was stopped in order, follows the new one."""
+        self._start_standby()
+        self._make_synchronous()
 
-    def ask(self, server: EmbeddedPostgres, query: str) -> list[tuple[object, ...]]:
+    def follow_anew(self) -> None:
+        """Whatever the standby was, it is made anew of the primary."""
+        for process in _processes(self.standby):
+            process.kill()
+        self._until(lambda: not _processes(self.standby), "the former server was gone")
+        shutil.rmtree(self.standby.cluster, ignore_errors=True)
+        _copy(self.primary.socket_folder, self.standby)
+        self._start_standby()
+        self._make_synchronous()
+
+    def _start_standby(self) -> None:
+        (self.standby.cluster / "standby.signal").touch()
+        self.standby.settings["primary_conninfo"] = f"host={self.primary.socket_folder} user={NAME}"
+        self.standby.socket_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        log = (self.standby.data / "postgres.log").open("ab")
+        self.standby.process = subprocess.Popen(self.standby.command(), stdout=log, stderr=log, start_new_session=True)
+        log.close()
+        self._until(self.standby.answers, "the standby answered")
+
+    def _make_synchronous(self) -> None:
+        self.ask(self.primary, "ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
+        self._until(lambda: self.ask(self.primary, "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'"), "the standby was synchronous")
+
+    # -- looks --------------------------------------------------------------------------------------------------------
+
+    def ask(self, server: EmbeddedPostgres, *queries: str) -> list[tuple[object, ...]]:
         with psycopg.connect(f"host={server.socket_folder} user={NAME} dbname=postgres", autocommit=True, connect_timeout=10) as connection:
-            return connection.execute(query).fetchall()
+            for query in queries:
+                asked = connection.execute(query)
+            return asked.fetchall()
 
-    def _follow(self, primary: EmbeddedPostgres, standby: EmbeddedPostgres) -> None:
-        _copy(primary.socket_folder, standby)
-        (standby.cluster / "standby.signal").touch()
-        standby.settings |= {"primary_conninfo": f"host={primary.socket_folder} user={NAME}", "hot_standby": "on"}
-        log = (standby.data / "postgres.log").open("ab")
-        standby.process = subprocess.Popen(standby.command(), stdout=log, stderr=log, start_new_session=True)
-        log.close()
-        self._until(standby.answers, "the standby answered")
-
-    def _again(self, server: EmbeddedPostgres, **settings: str) -> EmbeddedPostgres:
-        server.stop()
-        again = EmbeddedPostgres(server.data, **{**server.settings, **settings})
-        log = (again.data / "postgres.log").open("ab")
-        again.process = subprocess.Popen(again.command(), stdout=log, stderr=log, start_new_session=True)
-        log.close()
-        self._until(again.answers, "it answered again")
-        return again
-
-    def _until(self, condition: object, what: str, within_s: float = 30) -> None:
+    def _until(self, condition: Callable[[], object], what: str, within_s: float = 60) -> None:
         deadline = time.monotonic() + within_s
-        while not condition():  # type: ignore[operator]
-            assert time.monotonic() < deadline, f"waited {within_s} s in vain until {what}: {self.one.last_words()} / {self.two.last_words()}"
+        while not condition():
+            assert time.monotonic() < deadline, f"waited {within_s} s in vain until {what}: {self.primary.last_words()} / {self.standby.last_words()}"
             time.sleep(0.02)
 
     def end(self) -> None:
-        for server in (self.one, self.two):
-            self.thaw(server)
-            self.kill(server)
+        for process in [*_processes(self.primary), *_processes(self.standby)]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 @contextlib.contextmanager
@@ -123,7 +131,8 @@ def pair(like: EmbeddedPostgres | None = None, **settings: str) -> Iterator[Pair
 def _copy(source: Path, into: EmbeddedPostgres) -> None:
     into.data.mkdir(parents=True, exist_ok=True)
     into.socket_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    command = [*_as_no_one(), str(BINARIES / "pg_basebackup"), "-h", str(source), "-U", NAME, "-D", str(into.cluster), "-X", "stream", "-c", "fast", "--no-sync"]
+    how = ["-D", str(into.cluster), "-X", "stream", "-c", "fast", "--no-sync"]
+    command = [*_as_no_one(), str(BINARIES / "pg_basebackup"), "-h", str(source), "-U", NAME, *how]
     subprocess.run(command, check=True, capture_output=True)
 
 
