@@ -1,7 +1,8 @@
 """Break an IP at Gmail: the drill that shows how a path leaves and returns by itself.
 
 Owns: Drill rows of this kind. Promises: one at a time; what is broken heals by itself after HEALS_AFTER_S, in the sandbox's own process, whatever becomes of
-this one; every figure is read from rows that the platform wrote (actions, evidence of blocks, path minutes). Never: in live mode.
+this one; every figure is read from rows that the platform wrote (actions, evidence of blocks, path minutes). It adds some mail of the demo's tenants, so that
+there are several campaigns to be refused (break_traffic). Never: in live mode.
 """
 
 import json
@@ -9,18 +10,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import connection, transaction
 
 from mailplatform.shell.clock import now
-from mailplatform.shell.formats import about, duration, number, plural
-from monitoring import sandbox_order
+from mailplatform.shell.formats import clock, duration, number, plural
+from monitoring import break_traffic, sandbox_order
 from monitoring.drills import Cursor, Refusal
 from monitoring.models import Drill
 
 PROVIDER_KEY, SANDBOX_NAME = "google", "gmail"  # how the catalogue and the sandbox call it
-HEALS_AFTER_S = 180
+HEALS_AFTER_S = 120
 GIVES_UP_S = 4 * 3600  # the shipped policy's stay and steps take about half of it
-# The busiest open path of an IP that has siblings; one that does not warm, if there is one.
+# The busiest open path of an IP that has siblings; one that does not warm and whose own pools are several tenants', if there is one.
 _CANDIDATE = """
 SELECT i.id, host(i.address), pr.id, pr.name, p.id
   FROM pools_pathminute m JOIN pools_sendingip i ON i.id = m.ip_id JOIN pools_provider pr ON pr.id = m.provider_id
@@ -28,7 +30,9 @@ SELECT i.id, host(i.address), pr.id, pr.name, p.id
  WHERE m.minute >= platform_now() - interval '3 min' AND pr.key = %s AND i.state = 'active' AND p.state = 'open'
    AND EXISTS (SELECT FROM pools_poolmember a JOIN pools_poolmember b ON b.pool_id = a.pool_id AND b.ip_id <> a.ip_id
                  JOIN pools_sendingip o ON o.id = b.ip_id AND o.state = 'active' WHERE a.ip_id = i.id)
- GROUP BY 1, 2, 3, 4, 5 ORDER BY p.warm_per_day IS NOT NULL, sum(m.attempted) DESC LIMIT 1
+ GROUP BY 1, 2, 3, 4, 5 ORDER BY p.warm_per_day IS NOT NULL,
+   (SELECT count(DISTINCT s.tenant_id) FROM pools_poolmember a JOIN pools_stream s ON s.pool_id = a.pool_id WHERE a.ip_id = i.id AND a.own) < 2,
+   sum(m.attempted) DESC LIMIT 1
 """
 _START = """
 INSERT INTO monitoring_drill (kind, scope, state, started_by, started_at, figures, evidence)
@@ -50,7 +54,8 @@ went AS (SELECT coalesce(sum(m.delivered) FILTER (WHERE m.ip_id <> d.ip), 0) AS 
 SELECT d.started_at, d.heals_at, p.state, p.share, s.until,
        (SELECT min(at) FROM acted WHERE name IN ('leave', 'ip_out') AND state <> 'proposed'),
        (SELECT count(*) FROM acted WHERE state = 'proposed'), (SELECT max(at) FROM acted WHERE name = 'return'),
-       blocks.refusals, went.elsewhere, went.others, went.bounced
+       blocks.refusals, went.elsewhere, went.others, went.bounced,
+       (SELECT count(*) FROM acted WHERE name = 'back'), s.since, s.step, (s.memory->>'answers')::float8, (SELECT step_floor FROM pools_reputationpolicy)
   FROM d CROSS JOIN blocks CROSS JOIN went
   LEFT JOIN pools_path p ON p.ip_id = d.ip AND p.provider_id = d.provider LEFT JOIN pools_pathstanding s ON s.path_id = p.id
 """
@@ -74,6 +79,11 @@ class BreakFigures:
     elsewhere: int
     others: int
     bounced: int
+    failed: int = 0  # probes that were refused
+    since: datetime | None = None  # in this state, or at this step of probation
+    step: int = 0
+    answers: int = 0  # of this step
+    floor: int = 0  # answers that a step needs
 
 
 def start(who: str) -> Drill | Refusal:
@@ -98,6 +108,7 @@ def start(who: str) -> Drill | Refusal:
     if why:
         _end(drill.pk, Drill.State.FAILED, {"why": why})
         return Refusal(why)
+    break_traffic.send(settings.DATA_DIR, settings.PUBLIC_URL, drill.evidence["ip_id"])
     return drill
 
 
@@ -177,21 +188,36 @@ def told(figures: BreakFigures | None, at: datetime) -> str:
         said.append("It healed before the platform had seen enough to act.")
     if figures.broken and figures.heals_at:
         said.append(f"It heals by itself in {duration((figures.heals_at - at).total_seconds())}.")
-    elif figures.state == "quarantined":
-        said.append(f"It is healed; the first probe goes {f'at {about(figures.next_at, at)}' if figures.next_at and figures.next_at > at else 'now'}.")
-    elif figures.state == "probation":
-        said.append(f"It is on probation with {figures.share}\u00a0% of its rates.")
-    elif figures.left_s is not None:
-        said.append(f"It was back {duration(figures.back_s)} after the start." if figures.back_s is not None else "It is open again.")
+    elif figures.left_s is not None and figures.state != "open":
+        said.append("It is healed.")
+    if figures.left_s is not None:
+        said.append(_stage(figures, at))
     return " ".join(said)
+
+
+def _stage(figures: BreakFigures, at: datetime) -> str:
+    """Where it is on its way back."""
+    failed = f"{plural(figures.failed, 'probe')} refused so far. " if figures.failed else ""
+    answers = f"{number(min(figures.answers, figures.floor))} of {plural(figures.floor, 'answer')} so far"
+    match figures.state:
+        case "quarantined":
+            out = f"Out since {clock(figures.since)}" if figures.since else "Out"
+            return f"{failed}{out}; probed {f'in {duration((figures.next_at - at).total_seconds())}' if figures.next_at and figures.next_at > at else 'now'}."
+        case "probation" if figures.step == 0:
+            return f"{failed}Being probed with a trickle: {answers}."
+        case "probation":
+            return f"{failed}On probation with {figures.share}\u00a0% of its rates: {answers}."
+    return f"It was back {duration(figures.back_s)} after the start." if figures.back_s is not None else "It is open again."
 
 
 def _figures(cursor: Cursor, drill_id: int, at: datetime) -> BreakFigures:
     cursor.execute(_FIGURES, [drill_id])
-    started, heals_at, state, share, until, left, proposed, back, refusals, elsewhere, others, bounced = cursor.fetchone()
+    started, heals_at, state, share, until, left, proposed, back, refusals, elsewhere, others, bounced, *way = cursor.fetchone()
+    failed, since, step, answers, floor = way
     return BreakFigures(
         bool(heals_at and heals_at > at), heals_at, state or "open", share if share is not None else 100, until, _s(started, left), bool(proposed),
         _s(started, back if left and back and back > left else None), int(refusals), int(elsewhere), int(others), int(bounced),
+        int(failed), since, step or 0, int(answers or 0), floor or 0,
     )  # fmt: skip
 
 

@@ -42,7 +42,7 @@ def send(data: Path, url: str, recipient: str) -> Accepted | str:
         "tags": ["try-it"],
     }  # fmt: skip
     try:
-        status, answer = _post(url, "/api/v1/messages", key, body)
+        status, answer = post(url, "/api/v1/messages", key, body)
     except (OSError, http.client.HTTPException, ValueError) as error:
         return f"The API did not answer ({type(error).__name__})."
     if status != 202:
@@ -64,7 +64,7 @@ def burst(data: Path, url: str, count: int) -> str:
         for n in range(count)
     ]  # fmt: skip
     try:
-        status, _ = _post(url, "/api/v1/messages/batch", key, {"messages": messages})
+        status, _ = post(url, "/api/v1/messages/batch", key, {"messages": messages})
     except (OSError, http.client.HTTPException, ValueError) as error:
         return f"The API did not answer ({type(error).__name__})."
     return "" if status == 202 else f"The API refused the burst with {status}."
@@ -78,7 +78,8 @@ def _access(data: Path) -> tuple[str, str] | str:
         return "There is no demo tenant's key in the data folder."
 
 
-def _post(url: str, path: str, key: str, body: object) -> tuple[int, dict]:  # type: ignore[type-arg]
+def post(url: str, path: str, key: str, body: object) -> tuple[int, dict]:  # type: ignore[type-arg]
+    """The status and the answer; raises what the connection raises."""
     parts = urlsplit(url)
     host, port = parts.hostname or "127.0.0.1", parts.port
     connection: http.client.HTTPConnection

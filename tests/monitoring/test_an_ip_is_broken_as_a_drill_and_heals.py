@@ -1,6 +1,7 @@
 """Break an IP at Gmail: bounded, in the sandbox only, told from what the platform wrote."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
@@ -10,8 +11,10 @@ import pytest
 from django.db import connection
 
 from mailplatform.shell.clock import now
+from mailplatform.shell.formats import clock
 from monitoring import break_drill
 from monitoring.break_drill import BreakFigures, over, told
+from monitoring.break_traffic import EACH, Sender, campaign
 from monitoring.drills import Refusal
 from monitoring.models import Drill
 from pools.models import Path, PathMinute
@@ -103,9 +106,19 @@ def figures(**changed: Any) -> BreakFigures:
 def test_each_stage_has_its_sentence() -> None:
     assert "still in use" in told(figures(), AT)
     assert "left the path after 9.0\u00a0s and 14\u00a0refusals. 300 more went to Gmail over 3" in told(figures(left_s=9.0, refusals=14), AT)
-    assert "on probation with 25\u00a0%" in told(figures(broken=False, left_s=9.0, state="probation", share=25), AT)
-    assert "the first probe goes now" in told(figures(broken=False, left_s=9.0, state="quarantined"), AT)
+    out = figures(left_s=9.0, state="quarantined", since=AT, next_at=AT + timedelta(seconds=30))
+    assert told(out, AT).endswith(f"Out since {clock(AT)}; probed in 30\u00a0s.")
+    probed = figures(left_s=9.0, state="probation", share=5, answers=4, floor=6, failed=1)
+    assert told(probed, AT).endswith("1\u00a0probe refused so far. Being probed with a trickle: 4 of 6\u00a0answers so far.")
+    assert "It is healed. On probation with 25\u00a0% of its rates: 0 of 6" in told(replace(probed, broken=False, failed=0, share=25, step=2, answers=0), AT)
+    assert "probed now" in told(figures(broken=False, left_s=9.0, state="quarantined"), AT)
     assert "It was back 6\u00a0min after the start." in told(figures(broken=False, left_s=9.0, back_s=360.0), AT)
+
+
+def test_a_campaign_of_the_drill_is_one_content_to_many_people() -> None:
+    made = campaign(Sender("harbour", "marketing", "harbourbank.example"), 1)
+    assert len(made) == EACH and len({one["to"] for one in made}) == EACH and len({one["subject"] for one in made}) == 1
+    assert all(str(one["to"]).endswith("@gmail.com") and one["stream"] == "marketing" for one in made)
 
 
 def test_a_drill_ends_when_the_path_is_back_or_nothing_happened() -> None:
