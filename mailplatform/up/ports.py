@@ -1,6 +1,7 @@
 """Which ports this installation uses: the web server's is told, the sandbox's are found free once and kept.
 
-Owns: DATA/ports.json. Never: takes a port that somebody listens on.
+Owns: DATA/ports.json; for as long as this process lives, a claim on each port of the sandbox (a socket without a file, named for the port), so that of two
+starts in the same second one goes elsewhere. Never: takes a port that somebody listens on, or has claimed.
 """
 
 import ipaddress
@@ -14,6 +15,7 @@ import psutil
 
 from mailplatform.up.options import Options, Refused
 
+_claims: dict[int, socket.socket] = {}
 _FIRST_CHOICE = {"dns": 5300, "smtp": 2525, "inbox": 8025, "https": 8443, "returns": 2526, "submission": 2587, "submission_tls": 2465}
 
 
@@ -54,7 +56,7 @@ def sandbox_ports(data: Path) -> Ports:
     chosen: dict[str, int] = {}
     for name, first in _FIRST_CHOICE.items():
         kept = before.get(name)
-        chosen[name] = kept if isinstance(kept, int) and _all_free(kept) else _free_everywhere(first, set(chosen.values()))
+        chosen[name] = kept if isinstance(kept, int) and kept not in chosen.values() and _claimed(kept) else _free_everywhere(first, set(chosen.values()))
     ports = Ports(**chosen)
     file.write_text(json.dumps(asdict(ports)))
     return ports
@@ -106,11 +108,28 @@ def _next_free(host: str, port: int) -> int:
 
 
 def _free_everywhere(first: int, taken: set[int]) -> int:
-    """The first choice, or any: two installations that start at the same moment must not both find the next one free."""
-    if first not in taken and _all_free(first):
+    """The first choice, or any."""
+    if first not in taken and _claimed(first):
         return first
     below_ephemeral = random.sample(range(20_000, 32_000), 1000)
-    return next(candidate for candidate in below_ephemeral if candidate not in taken and _all_free(candidate))
+    return next(candidate for candidate in below_ephemeral if candidate not in taken and _claimed(candidate))
+
+
+def _claimed(port: int) -> bool:
+    """Whether nobody has it and it is now ours: between our look at a port and our server's listening, another start may look as well."""
+    if port in _claims:
+        return _all_free(port)
+    claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        claim.bind(f"\0mailplatform-port-{port}")  # unix(7), abstract: one a network namespace, as ports are, and gone with the process
+    except OSError:
+        claim.close()
+        return False
+    if not _all_free(port):
+        claim.close()
+        return False
+    _claims[port] = claim
+    return True
 
 
 def _by_whom(port: int) -> str:

@@ -103,6 +103,25 @@ def test_sandbox_ports_stay_until_somebody_takes_one(tmp_path: Path) -> None:
     assert len({moved.dns, moved.smtp, moved.inbox}) == 3
 
 
+def test_two_that_start_at_once_share_no_port(tmp_path: Path) -> None:
+    """Neither listens yet: both have only looked."""
+    code = (
+        "import dataclasses, pathlib, sys; from mailplatform.up.ports import sandbox_ports; "
+        "print(*dataclasses.astuple(sandbox_ports(pathlib.Path(sys.argv[1]))), flush=True); input()"
+    )
+    starts = []
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        starts.append(subprocess.Popen([sys.executable, "-c", code, str(tmp_path / name)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+    try:
+        chosen = [set(start.stdout.readline().split()) for start in starts if start.stdout]
+    finally:
+        for start in starts:
+            start.communicate("\n", timeout=20)
+    assert len(chosen[0]) == len(chosen[1]) == 7
+    assert not chosen[0] & chosen[1]
+
+
 def test_a_refusal_is_one_line_and_no_traceback(taken: int, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mailplatform.up", "--data", str(tmp_path / "data"), "--port", str(taken)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
