@@ -35,7 +35,8 @@ _COMMON = {
     "tags": {"type": "array", "items": _text(minLength=1, maxLength=parse.MAX_TAG), "maxItems": parse.MAX_TAGS, "nullable": True},
     "metadata": {
         "type": "object",
-        "description": "Yours, handed back with the message and its events; at most 8 KB.",
+        "description": "Yours, handed back with the message and its events; at most 8 KB. `engagement`, a number from 0 to 1 or high, medium or low, "
+        "says how likely the recipients read marketing mail: the best go first among your own, above all along IPs that warm up.",
         "additionalProperties": {"oneOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}], "nullable": True},
         "nullable": True,
     },

@@ -11,6 +11,7 @@ from uuid import UUID
 from psycopg import Connection, Cursor
 
 from delivery.queue import columns
+from delivery.queue.engaged import kept_in
 from delivery.queue.happened import Happened, Kind, tell
 from delivery.queue.tags import Turn, give_places
 from delivery.queue.wake import Lane
@@ -98,7 +99,7 @@ def promote_due(connection: Connection, limit: int = 500) -> frozenset[Lane]:
             cursor.executemany(INTO_SORTING, [{**row, "scope": row["recipient"].rpartition("@")[2]} for row in unsorted])
         going = [row for row in live if row["provider_id"] is not None]
         with connection.cursor() as plain:
-            turns = [Turn(row["pool_id"], row["provider_id"], row["purpose"], row["tenant_id"], row["size_bytes"]) for row in going]
+            turns = [Turn(row["pool_id"], row["provider_id"], row["purpose"], row["tenant_id"], row["size_bytes"], kept_in(row)) for row in going]
             places = give_places(plain, turns)
         for row, place in zip(going, places, strict=True):
             row.update(purpose=place.purpose, tag=place.tag, ready_at=row["now"], avoid_ip_ids=[])

@@ -13,7 +13,7 @@ from uuid import UUID
 from psycopg import Cursor
 from psycopg.types.json import Jsonb
 
-from delivery.queue import columns, neighbours
+from delivery.queue import columns, engaged, neighbours
 from delivery.queue.tags import Turn, give_places
 from delivery.queue.wake import Lane
 from delivery.suppressions.minutes import count_suppressed
@@ -125,10 +125,15 @@ def put(cursor: Cursor, messages: Sequence[NewMessage]) -> Placed:
             waiting.append((message, delivery, None, "sorting", delivery.domain, None))
         else:
             ready.append((message, delivery, provider_id))
+    behind = engaged.behind(messages)
     if waiting:
-        rows = ((*_row(message, delivery, provider, message.purpose, 0.0, now), why, scope, due) for message, delivery, provider, why, scope, due in waiting)
+        tags = {message: engaged.kept(by) for message, by in behind.items()}
+        rows = (
+            (*_row(message, delivery, provider, message.purpose, tags.get(message.id, 0.0), now), why, scope, due)
+            for message, delivery, provider, why, scope, due in waiting
+        )
         _copy(cursor, "delivery_waiting", WAITING, rows)
-    places = give_places(cursor, [Turn(m.pool_id, provider, m.purpose, m.tenant_id, m.size_bytes) for m, _, provider in ready])
+    places = give_places(cursor, [Turn(m.pool_id, provider, m.purpose, m.tenant_id, m.size_bytes, behind.get(m.id, 0.0)) for m, _, provider in ready])
     if ready:
         rows = (_row(message, delivery, provider, *place, now) for (message, delivery, provider), place in zip(ready, places, strict=True))
         _copy(cursor, "delivery_ready", READY, rows)

@@ -13,6 +13,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from delivery.queue import columns
+from delivery.queue.engaged import kept_in
 from delivery.queue.promote import INTO_READY
 from delivery.queue.tags import Turn, give_places
 from delivery.queue.wake import Lane
@@ -116,7 +117,8 @@ def _move_some(connection: Connection, providers: dict[str, int]) -> list[dict[s
         for row in rows:
             row["provider_id"] = providers[row["recipient"].rpartition("@")[2]]
         with connection.cursor() as plain:
-            places = give_places(plain, [Turn(row["pool_id"], row["provider_id"], row["purpose"], row["tenant_id"], row["size_bytes"]) for row in rows])
+            turns = [Turn(row["pool_id"], row["provider_id"], row["purpose"], row["tenant_id"], row["size_bytes"], kept_in(row)) for row in rows]
+            places = give_places(plain, turns)
         for row, place in zip(rows, places, strict=True):
             row.update(purpose=place.purpose, tag=place.tag, ready_at=row["now"])
         if rows:

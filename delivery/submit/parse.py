@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from delivery.queue import engaged
 from delivery.submit import headers, raw
 from delivery.submit.addresses import parse_address
 from delivery.submit.submission import MAX_RECIPIENTS, Address, Attachment, Recipient, Submission
@@ -195,6 +196,8 @@ def read_metadata(value: Any) -> dict[str, object]:
     for name, item in value.items():
         if item is not None and not isinstance(item, str | int | float):
             raise Wrong("Its values are strings, numbers, true, false or null.", f".{_shown(name)}")
+        if name == engaged.NAME and item is not None and engaged.engagement(item) is None:
+            raise Wrong(engaged.ASKED, f".{name}")
         size += len(name.encode()) + len(str(item).encode()) + 6
     if size > MAX_METADATA_BYTES:
         raise Wrong(f"It has at most {MAX_METADATA_BYTES // 1024} KB.")
