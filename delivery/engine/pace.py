@@ -129,9 +129,10 @@ class Pace:
                 meter.at_s -= meter.spacing_s
 
     def was(self, window_s: int, used: int, now_s: float) -> None:
-        """So much of the window had a former owner used: what it left is made up for."""
+        """So much of the window had a former owner used: what it left is made up for, as that owner would have."""
         if meter := self.hour if window_s == HOUR_S else self.day:
-            meter.at_s = min(meter.at_s, now_s - max(0.0, meter.behind_s - used * meter.spacing_s))
+            left_s = max(0.0, length_s(window_s) - used * meter.spacing_s)
+            meter.at_s = min(meter.at_s, now_s - min(meter.behind_s, left_s))
 
 
 def _spacing(length: float, cap: float) -> float:

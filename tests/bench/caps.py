@@ -1,14 +1,15 @@
 """Caps under fire: what providers count of warming paths while engines die, IPs move, a node is lost and the database's clock jumps.
 
 A platform of its own whose hour lasts 20 s and whose day 120 s: two nodes with two engines each, eight sending IPs in one pool, all of them warming,
-at one provider by an hour's cap and at another by a day's. Mail for both waits all the time. First nothing happens (the calm), then in the storm IPs
-move from node to node every few seconds, 20 engines are killed (-9), 8 of them within half a second of the end of a bucket of the day, everything of
-a node is killed for some seconds, and the tests' clock shifts the database's time by an hour ahead, back, behind, and back. The simulated providers
-count by their own monotonic clock, each accepted RCPT, in every rolling window.
+at one provider by an hour's cap and at another by a day's. Mail for both waits all the time. First nothing happens (the calm). Then IPs move from node
+to node every few seconds, 20 engines are killed (-9), 8 of them within half a second of the end of a bucket of the day, and everything of a node is
+killed for some seconds; during the last 8 kills the tests' clock shifts the database's time as well, by an hour ahead, back, behind, and back. The
+simulated providers count by their own monotonic clock, each accepted RCPT, in every rolling window.
 
 exceeded            (IP, provider, window) whose busiest window held more than its cap, from the first message to the last
 used_share          of the calm: accepted, of what the caps permit in that time; `_hour` and `_day` by which cap binds
-used_share_storm    the same of the storm, clock faults included
+used_share_killed   the same while engines are killed, IPs move and a node is lost, without clock faults: what nobody owned counts as not used
+used_share_storm    the same while engines are killed and the clock jumps
 busiest_share       the busiest window of all, of its cap
 """
 
@@ -61,13 +62,15 @@ class Size:
     calm_s: float
     kills: int
     near_an_end: int
+    jumping: int  # of the kills, the last ones, while the clock jumps
     kill_every_s: float
     shift_s: float
 
 
-FULL = Size(fill_s=20, calm_s=120, kills=20, near_an_end=8, kill_every_s=5, shift_s=8)
-SHORT = Size(fill_s=4, calm_s=12, kills=5, near_an_end=2, kill_every_s=2.5, shift_s=1)
-READY = "SELECT p.key, count(*) FROM delivery_ready r JOIN pools_provider p ON p.id = r.provider_id GROUP BY p.key"
+FULL = Size(fill_s=20, calm_s=120, kills=20, near_an_end=8, jumping=8, kill_every_s=5, shift_s=8)
+SHORT = Size(fill_s=4, calm_s=12, kills=6, near_an_end=2, jumping=4, kill_every_s=2.5, shift_s=1)
+# What was accepted before the clock went back is not ready by it for an hour.
+READY = "SELECT p.key, count(*) FROM delivery_ready r JOIN pools_provider p ON p.id = r.provider_id WHERE r.ready_at <= platform_now() GROUP BY p.key"
 WARM = """
     INSERT INTO pools_path (ip_id, provider_id, state, score, why, learned, circuit_failures, open_connections, updated_at, warm_per_hour, warm_per_day)
     SELECT m.ip_id, v.id, 'open', 100, '', '{}', 0, 0, platform_now(), %(hour)s, %(day)s
@@ -130,14 +133,17 @@ def _measure(platform: Platform, size: Size) -> dict[str, float]:
         time.sleep(size.fill_s)
         quiet = _phase(platform, lambda: time.sleep(size.calm_s), "calm")
         calm.clear()
-        stormy = _phase(platform, lambda: _storm(platform, size), "storm")
+        storm = _Storm(platform, size)
+        killed = _phase(platform, storm.kills, "kills")
+        stormy = _phase(platform, storm.jumps, "storm")
     finally:
         stop.set()
         for thread in threads:
             thread.join(30)
     platform.withdraw_everything()
     time.sleep(1.0)
-    return _busiest(platform) | quiet | {"used_share_storm": stormy["used_share"], "storm_s": stormy["calm_s"], "kills": float(size.kills)}
+    shares = {"used_share_killed": killed["used_share"], "used_share_storm": stormy["used_share"]}
+    return _busiest(platform) | quiet | shares | {"kills": float(size.kills)}
 
 
 def _phase(platform: Platform, lasts: "object", name: str) -> dict[str, float]:
@@ -174,22 +180,36 @@ def _counted(platform: Platform, place: Place) -> int:
 # -- the storm --------------------------------------------------------------------------------------------------------
 
 
-def _storm(platform: Platform, size: Size) -> None:
-    """Kills one after the other; the clock jumps, and a node is lost, in between."""
-    dice = random.Random(size.kills)
-    kinds = [True] * size.near_an_end + [False] * (size.kills - size.near_an_end)
-    dice.shuffle(kinds)
-    shifts = {size.kills * n // 5: shift for n, shift in enumerate(("1 hour", "0", "-1 hour", "0"))}
-    for number, near in enumerate(kinds):
-        if number in shifts:
-            _shift(platform, shifts[number])
-            time.sleep(size.shift_s)
-        if number == size.kills * 4 // 5:
-            _lose_node(platform, "north-1")
-        time.sleep(max(0.0, size.kill_every_s - NEAR_S + dice.uniform(-1, 1)))
-        _kill(platform, dice, near)
-    _shift(platform, "0")
-    time.sleep(size.kill_every_s)
+class _Storm:
+    """Kills one after the other, those near a bucket's end strewn among the others."""
+
+    def __init__(self, platform: Platform, size: Size) -> None:
+        self.platform, self.size, self.dice = platform, size, random.Random(size.kills)
+        self.near = [True] * size.near_an_end + [False] * (size.kills - size.near_an_end)
+        self.dice.shuffle(self.near)
+
+    def kills(self) -> None:
+        """A node is lost in the middle of them."""
+        count = self.size.kills - self.size.jumping
+        for number, near in enumerate(self.near[:count]):
+            if number == count // 2:
+                _lose_node(self.platform, "north-1")
+            self._kill(near)
+
+    def jumps(self) -> None:
+        """The clock jumps before every second kill."""
+        shifts = ["1 hour", "0", "-1 hour", "0"]
+        for number, near in enumerate(self.near[self.size.kills - self.size.jumping :]):
+            if number * len(shifts) % self.size.jumping == 0:
+                _shift(self.platform, shifts[number * len(shifts) // self.size.jumping])
+                time.sleep(self.size.shift_s)
+            self._kill(near)
+        _shift(self.platform, "0")
+        time.sleep(self.size.kill_every_s)
+
+    def _kill(self, near: bool) -> None:
+        time.sleep(max(0.0, self.size.kill_every_s - NEAR_S + self.dice.uniform(-1, 1)))
+        _kill(self.platform, self.dice, near)
 
 
 def _kill(platform: Platform, dice: random.Random, near: bool) -> None:

@@ -139,6 +139,15 @@ def test_a_new_owner_makes_up_for_what_the_last_one_left_and_begins_evenly_where
     assert _sent(used.pace, 90_000, 93_600) <= 151, "a 24th of the day"
 
 
+def test_what_was_not_sent_while_a_path_had_no_owner_is_made_up_for_by_the_next() -> None:
+    path = Path.new(1, 1, Profile(), owned_since_s=90_000.0)
+    path.look("open", 100, WARM)
+    path.credited(HOUR_S, Credit(1, NOW, 1e9, used=325), 90_000.0)  # six minutes of the hour are left
+    path.credited(DAY_S, Credit(1, NOW, 1e9, used=1001), 90_000.0)
+    assert path.pace
+    assert 105 <= _sent(path.pace, 90_000, 90_720) <= 110, "twelve minutes' worth, and the six"
+
+
 def test_a_path_beyond_its_pace_takes_nothing_and_says_when_it_will() -> None:
     path = _path(WARM)
     assert path.pace and path.takes(0.0) and path.room(0.0) == 1
