@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from django.db import Error, connection
 
+from mailplatform.shell.database.address import servers
 from mailplatform.shell.formats import plural
+from monitoring.database_switch import look, sentence
 
 ENGINE_FRESH_S = 2.0
 WATCHER_FRESH_S = 5.0
@@ -46,14 +48,24 @@ def readiness() -> Readiness:
             engines = {name: round(age_s, 2) for name, age_s in cursor.fetchall()}
             cursor.execute(_WATCHERS)
             watchers = {name: round(age_s, 2) for name, age_s, _ in cursor.fetchall()}
+            database = look(cursor, *_whereabouts())
     except Error as error:
         unknown = Part(False, "not known without the database", {})
         return Readiness(Part(False, type(error).__name__, {}), unknown, unknown)
     return Readiness(
-        Part(True, "answers", {}),
+        Part(True, sentence(database), database.behind),
         _part(engines, ENGINE_FRESH_S, "engine", "renewed"),
         _part(watchers, WATCHER_FRESH_S, "watcher", "looked"),
     )
+
+
+def _whereabouts() -> tuple[str, int]:
+    """(the server that answers, as DATABASE_URL names it; how many servers that names)"""
+    raw, named = connection.connection.pgconn, servers({"host": connection.settings_dict["HOST"], "port": connection.settings_dict["PORT"]})
+    host, port = (raw.host or b"").decode(), (raw.port or b"").decode()
+    if not host.startswith("/"):
+        return f"{host}:{port}", len(named)
+    return (host if len(named) > 1 else "the database"), len(named)
 
 
 def _part(ages: dict[str, float], fresh_s: float, noun: str, did: str) -> Part:

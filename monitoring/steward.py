@@ -15,6 +15,7 @@ from datetime import datetime
 from django.db import InterfaceError, OperationalError, connection
 
 from mailplatform.shell.clock import now
+from mailplatform.shell.database.away import is_away
 from mailplatform.shell.notices import clear_notice, raise_notice
 from monitoring.rhythm import Rhythm
 
@@ -84,6 +85,8 @@ class Steward:
         except (OperationalError, InterfaceError):
             raise
         except Exception as error:  # another round is not this one's business
+            if is_away(error):  # a server that was made a standby only lets read
+                raise OperationalError(_short(error)) from error
             log.exception("The round %s failed", due.round.name)
             due.act, due.failed = None, True
             sentence = f"The steward's round “{due.round.name}” fails: {_short(error)}. It is tried again; until then nothing changes by it."

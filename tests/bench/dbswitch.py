@@ -12,6 +12,7 @@ import http.client
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from itertools import pairwise
 
 from tests.bench.crash import _account, _let_go
@@ -21,6 +22,7 @@ from tests.flow.platform import Client, Platform, running, wait_until
 PROGRAMS, BATCH, A_SECOND = 40, 10, 300
 PATIENCE_S, NOTICED_AFTER_S = 30.0, 2.0
 BEFORE_S, AFTER_S, LONGEST_S = 6.0, 12.0, 90.0
+VERDICTS = "SELECT engine_id, at, evidence FROM monitoring_verdict WHERE at > %s ORDER BY at"
 
 
 class Load:
@@ -114,7 +116,7 @@ def measure(platform: Platform, servers: Pair, kinds: tuple[str, ...]) -> dict[s
     accept_s, deliver_s = {}, {}
     for kind in kinds:
         time.sleep(BEFORE_S)
-        at = time.monotonic()
+        at, wall = time.monotonic(), datetime.now(UTC)
         FAULTS[kind](servers)
         time.sleep(NOTICED_AFTER_S)
         servers.promote()
@@ -125,6 +127,8 @@ def measure(platform: Platform, servers: Pair, kinds: tuple[str, ...]) -> dict[s
         time.sleep(AFTER_S)
         end = time.monotonic()
         accept_s[kind], deliver_s[kind] = longest_pause(load.accepted_at, at, end), longest_pause(arrivals.at, at, end)
+        for engine, judged_at, evidence in platform.rows(VERDICTS, wall):
+            print(f"{kind}: engine {engine} judged {(judged_at - wall).total_seconds():.1f} s after: {evidence}")
         print(f"{kind}: accepting paused for {accept_s[kind]:.1f} s, delivering for {deliver_s[kind]:.1f} s")
         if kind != kinds[-1]:
             servers.come_back() if kind == "stopped" else servers.follow_anew()
