@@ -25,6 +25,8 @@ urlpatterns = [
     path("", include("delivery.suppressions.console")),
     path("", include("delivery.unsubscribe.console")),
     path("", include("delivery.unsubscribe.page")),
+    path("", include("monitoring.endpoints.console")),
+    path("", include("monitoring.dns.console")),
     path("", include("monitoring.urls")),
     path("", include("delivery.urls")),
 ]

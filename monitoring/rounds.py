@@ -1,6 +1,7 @@
 """Which rounds the steward makes, and how often. Order is the order in which they are made when several are due."""
 
 from delivery.queue import standing
+from monitoring.dns import pilot
 from monitoring.steward import Round
 from pools.listings import round as listings
 from pools.neighbours import round as neighbours
@@ -13,4 +14,5 @@ ROUNDS: tuple[Round, ...] = (
     Round("neighbours", neighbours.EVERY_S, neighbours.begin),
     Round("reputation", reputation.EVERY_S, reputation.begin),
     Round("tenants' queued mail", standing.EVERY_S, standing.begin),
+    Round("DNS failover", pilot.ROUND_EVERY_S, pilot.begin),
 )

@@ -14,6 +14,7 @@ class Command(BaseCommand):
         parser.add_argument("--zone", default=settings.ZONE, help="The zone's name (environment: ZONE).")
 
     def handle(self, *args: object, **options: object) -> None:
+        from monitoring.endpoints.vantage import beside
         from monitoring.rhythm import Rhythm, go_first
         from monitoring.watch import Watcher
 
@@ -23,4 +24,5 @@ class Command(BaseCommand):
         go_first()
         rhythm = Rhythm()
         rhythm.obey_signals()
+        beside(settings.DATABASE_URL, zone, rhythm)
         Watcher(settings.DATABASE_URL, zone, rhythm).run()
