@@ -14,7 +14,9 @@ def roll_up() -> str:
 
 
 def forget_history() -> str:
-    """Delete minutes, hours, days, evidence and scores that are older than the policy keeps."""
+    """Delete minutes, hours, days, evidence, scores, listings and grades that are older than their policies keep."""
+    from pools.listings.forget import forget
     from pools.reputation import rollup
 
-    return f"{rollup.forget(now())} rows forgotten"
+    at = now()
+    return f"{rollup.forget(at) + forget(at)} rows forgotten"

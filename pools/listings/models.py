@@ -5,6 +5,7 @@ Owns: the rows. `pools_listing` and `pools_addresscheck` are written by the stew
 """
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
@@ -177,6 +178,10 @@ class ListingPolicy(models.Model):
     stale_after_s = models.PositiveIntegerField(help_text="A listing whose list has given no answer that counts for so long is cleared.")
     name_every_s = models.PositiveIntegerField(help_text="PTR records and the names that they lead to, this often.")
     questions_per_s = models.PositiveIntegerField(default=20, help_text="Of all lists together.")
+    history_days = models.PositiveSmallIntegerField(
+        "history kept", default=365, db_default=365, validators=[MinValueValidator(7), MaxValueValidator(3650)],
+        help_text="Days: listings that are over, and grades. What a list says now stays.",
+    )  # fmt: skip
     many_share = models.FloatField(default=0.5, help_text="A list that lists this share of our IPs acts on none until an operator says so …")
     many_at_least = models.PositiveIntegerField(default=3, help_text="… if it is at least so many.")
 

@@ -43,6 +43,12 @@ FIELDS = (
     Field("sample_floor", "Samples at least", "attempts", "Before bounces and complaints count in full."),
     Field("stay_s", "Stays out at least", "min", "From leaving to the first probe; it doubles with each time.", 60.0),
     Field("step_s", "A step takes at least", "min", "Of probation.", 60.0),
+    Field("refused_from", "Refusals cost from", "%", "Of its answers, beyond what our other IPs hear there.", 0.01),
+    Field("refused_full", "Refusals cost all at", "%", "Then 90 of 100 points are lost.", 0.01),
+    Field("step_failed", "A step fails above", "% refused", "Of its own answers, beyond what other IPs hear.", 0.01),
+    Field("step_clean", "A step is clean up to", "% refused", "Not more, and the next one comes.", 0.01),
+    Field("large_providers", "An IP leaves after", "large providers", "So many lost it: then it leaves everywhere. A block list that counts does it alone."),
+    Field("ip_within_s", "… lost within", "min", "Of each other.", 60.0),
 )
 
 

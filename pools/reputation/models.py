@@ -5,12 +5,14 @@ round (standings, actions, samples), the engine in its batches (evidence, pool m
 """
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 
 from mailplatform.tenants.models import Tenant
 from pools.purposes import Purpose
+from pools.reputation.thresholds import checked
 
 AT_LEAST = MinValueValidator
 AT_MOST = MaxValueValidator
@@ -64,7 +66,27 @@ class ReputationPolicy(models.Model):
     large_providers = models.PositiveSmallIntegerField(
         default=2, validators=[AT_LEAST(2), AT_MOST(20)], help_text="An IP that has left at so many large providers leaves everywhere."
     )
+    ip_within_s = models.PositiveIntegerField(
+        "large providers within", default=3_600, validators=[AT_LEAST(1), AT_MOST(30 * 86_400)], help_text="Seconds: of each other they must have lost it."
+    )
     ip_stay_s = models.PositiveIntegerField("an IP's minimum stay", default=3_600, validators=[AT_LEAST(1), AT_MOST(90 * 86_400)], help_text="Seconds.")
+    patience_s = models.PositiveIntegerField(
+        default=86_400, validators=[AT_LEAST(1), AT_MOST(90 * 86_400)], help_text="Seconds at a step; then four clean answers are enough for the next."
+    )
+    forget_s = models.PositiveIntegerField(
+        "relapses forgotten after", default=7 * 86_400, validators=[AT_LEAST(60), AT_MOST(365 * 86_400)], help_text="Seconds open; then a stay is short again."
+    )
+    fast_answers = models.FloatField(
+        "half-life in answers", default=25, validators=[AT_LEAST(5), AT_MOST(1_000)], help_text="Of what has just broken: after so many half is forgotten."
+    )
+    refused_from = models.FloatField(default=0.02, validators=[AT_LEAST(0), AT_MOST(0.9)], help_text="Share refused beyond other IPs': from here points go.")
+    refused_full = models.FloatField(default=0.5, validators=[AT_LEAST(0.01), AT_MOST(1)], help_text="Share refused beyond other IPs': here all are gone.")
+    bounced_from = models.FloatField(default=0.02, validators=[AT_LEAST(0), AT_MOST(0.9)], help_text="Share of unknown recipients from which points are lost.")
+    bounced_full = models.FloatField(default=0.06, validators=[AT_LEAST(0.01), AT_MOST(1)], help_text="Share of unknown recipients at which all are.")
+    complained_from = models.FloatField(default=0.001, validators=[AT_LEAST(0), AT_MOST(0.9)], help_text="Share of complaints from which points are lost.")
+    complained_full = models.FloatField(default=0.005, validators=[AT_LEAST(0.0001), AT_MOST(1)], help_text="Share of complaints at which all are.")
+    step_failed = models.FloatField(default=0.3, validators=[AT_LEAST(0.05), AT_MOST(0.9)], help_text="Share of a step's answers refused: above, it failed.")
+    step_clean = models.FloatField(default=0.03, validators=[AT_LEAST(0.01), AT_MOST(0.5)], help_text="Not more, and the next step comes.")
     cover_share = models.PositiveSmallIntegerField(
         default=25, validators=[AT_LEAST(1), AT_MOST(100)], help_text="What a pool's last paths keep when they should leave and nothing covers them. Percent."
     )
@@ -88,6 +110,13 @@ class ReputationPolicy(models.Model):
 
     def __str__(self) -> str:
         return "Reputation: policy"
+
+    def clean(self) -> None:
+        """As the core checks it: what cannot be is told by its name."""
+        from pools.reputation.policy import of_row
+
+        if wrong := checked(of_row(self)):
+            raise ValidationError(wrong)
 
 
 class PoolReputationPolicy(models.Model):

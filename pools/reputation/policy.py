@@ -11,7 +11,8 @@ from pools.reputation.thresholds import Policy
 
 _SAME = (
     "leave_below", "return_at", "block_floor", "sample_floor", "short_half_life_s", "long_half_life_s", "stay_s", "stay_most_s", "entries_per_day",
-    "trickle_per_hour", "step_s", "step_floor", "large_providers", "ip_stay_s",
+    "trickle_per_hour", "step_s", "step_floor", "large_providers", "ip_within_s", "ip_stay_s", "patience_s", "forget_s", "fast_answers", "refused_from",
+    "refused_full", "bounced_from", "bounced_full", "complained_from", "complained_full", "step_failed", "step_clean",
 )  # fmt: skip
 # Minutes instead of hours: a path that a person breaks to try it is back while they look.
 SIMULATED = {
@@ -31,7 +32,7 @@ def install() -> None:
 
 
 def of_row(row: ReputationPolicy) -> Policy:
-    """As the core takes it. The middle half-life follows the short one, a step's patience the longest stay."""
+    """As the core takes it. The middle half-life follows the short one."""
     values = {name: getattr(row, name) for name in _SAME}
     return Policy(mode=PolicyMode(row.mode), steps=tuple(row.steps), middle_half_life_s=row.short_half_life_s * 12.0, **values)
 

@@ -1,12 +1,16 @@
 """Properties of the score: bounded, monotone, silent below the floors; what everybody hears costs nobody anything; arrays and floats agree."""
 
 import numpy as np
+import pytest
+from django.core.exceptions import ValidationError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pools.reputation.evidence import COUNTED, NOTHING, Counts
+from pools.reputation.models import ReputationPolicy
+from pools.reputation.policy import of_row
 from pools.reputation.score import BOUNCES, COMPLAINTS, REFUSALS, TENANTS_MOST, UNSAID, External, points, score, score_of_many, score_of_tenant, total
-from pools.reputation.thresholds import Policy, checked
+from pools.reputation.thresholds import BOUNDS, Policy, checked
 from pools.reputation.windows import EMPTY, KEPT, Windows, fold, from_json
 
 POLICY = Policy()
@@ -166,3 +170,14 @@ def test_thresholds_that_cannot_be_are_named() -> None:
     assert checked(Policy()) == []
     assert checked(Policy(leave_below=80)) == ["leave_below must be below return_at"]
     assert len(checked(Policy(steps=(25, 5), stay_s=0))) == 2
+
+
+def test_operators_can_set_every_threshold_that_has_bounds() -> None:
+    """But for the two that follow others: the middle half-life the short one, the others' last seconds the core."""
+    row = ReputationPolicy(**{name: getattr(POLICY, name) for name in BOUNDS if hasattr(ReputationPolicy, name)})
+    assert set(BOUNDS) - {field.name for field in ReputationPolicy._meta.get_fields()} == {"middle_half_life_s", "now_half_life_s"}
+    assert of_row(row) == POLICY
+    row.clean()
+    row.step_clean = 0.5
+    with pytest.raises(ValidationError, match="step_clean must be below step_failed"):
+        row.clean()
