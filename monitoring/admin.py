@@ -4,8 +4,9 @@ from django.contrib import admin
 
 from mailplatform.shell.look_only import LookOnly
 from monitoring.dns import admin as dns_admin  # noqa: F401  registers its own
+from monitoring.drills import admin as drills_admin  # noqa: F401  registers its own
 from monitoring.endpoints import admin as endpoints_admin  # noqa: F401  registers its own
-from monitoring.models import AgentBeat, Drill, NodeReport, Verdict, WatcherBeat
+from monitoring.models import AgentBeat, NodeReport, Verdict, WatcherBeat
 from monitoring.zones import admin as zones_admin  # noqa: F401  registers its own
 
 
@@ -29,10 +30,3 @@ class VerdictAdmin(LookOnly):
     list_display = ("engine_id", "node", "slot", "kind", "at", "given_back", "answered_in_journal", "unknowable", "judge")
     list_filter = ("kind", "node")
     date_hierarchy = "at"
-
-
-@admin.register(Drill)
-class DrillAdmin(LookOnly):
-    list_display = ("kind", "scope", "state", "started_by", "started_at", "ended_at", "figures")
-    list_filter = ("kind", "state")
-    date_hierarchy = "started_at"

@@ -6,6 +6,10 @@ from monitoring.dns.models import DnsChange as DnsChange
 from monitoring.dns.models import DnsZone as DnsZone
 from monitoring.dns.models import RecordSet as RecordSet
 from monitoring.dns.models import RecordTarget as RecordTarget
+from monitoring.drills.models import Drill as Drill
+from monitoring.drills.models import DrillPolicy as DrillPolicy
+from monitoring.drills.models import DrillSchedule as DrillSchedule
+from monitoring.drills.models import Fault as Fault
 from monitoring.endpoints.models import Endpoint as Endpoint
 from monitoring.endpoints.models import EndpointLook as EndpointLook
 from monitoring.endpoints.models import EndpointVerdict as EndpointVerdict
@@ -80,32 +84,3 @@ class Verdict(models.Model):
 
     def __str__(self) -> str:
         return f"engine {self.engine_id} {self.kind}"
-
-
-class Drill(models.Model):
-    """A rehearsed disaster with measured detection, rerouting and loss."""
-
-    class Kind(models.TextChoices):
-        SEND_MESSAGE = "send_message", "send yourself a message"
-        KILL_ENGINE = "kill_engine", "kill an engine"
-        BREAK_IP = "break_ip", "break an IP at Gmail"
-
-    class State(models.TextChoices):
-        RUNNING = "running"
-        DONE = "done"
-        FAILED = "failed"
-
-    kind = models.CharField(max_length=20, choices=Kind)
-    scope = models.CharField(max_length=200, blank=True)
-    state = models.CharField(max_length=10, choices=State, default=State.RUNNING)
-    started_by = models.CharField(max_length=200)
-    started_at = models.DateTimeField()
-    ended_at = models.DateTimeField(null=True, blank=True)
-    figures = models.JSONField(default=dict, help_text="found_ms, rerouted_ms, lost, doubled, in_hand …")
-    evidence = models.JSONField(default=dict)
-
-    class Meta:
-        ordering = ["-started_at"]
-
-    def __str__(self) -> str:
-        return f"{self.get_kind_display()} {self.started_at:%Y-%m-%d %H:%M}"

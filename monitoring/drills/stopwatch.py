@@ -8,35 +8,17 @@ without DRILLS_IN_LIVE; kills (the node's agent does); more than one drill of a 
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import connection, transaction
 
 from mailplatform.shell.clock import now
+from monitoring.drills import Cursor, Refusal, allowed
 from monitoring.models import Drill
 
 GIVES_UP_S = 30
-
-
-class Cursor(Protocol):
-    """psycopg's and Django's cursors alike."""
-
-    def execute(self, sql: str, values: Any = None) -> Any: ...
-
-    def fetchone(self) -> Any: ...
-
-    def fetchall(self) -> Any: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a drill is not started."""
-
-    says: str
 
 
 # The most loaded of the engines that live; another one must live to take over.
@@ -83,10 +65,6 @@ SELECT id, kind, extract(epoch FROM platform_now() - started_at)::float8 FROM mo
 """  # a broken IP takes its time (monitoring.break_drill)
 _END = "UPDATE monitoring_drill SET state = %s, ended_at = platform_now(), figures = %s::jsonb WHERE id = %s AND state = 'running'"
 _BLANK: dict[str, Any] = dict.fromkeys(("accepted_ms", "delivered_ms", "final", "found_ms", "rerouted_ms", "in_hand", "unknowable", "lost", "why"))
-
-
-def allowed() -> bool:
-    return bool(settings.MAIL_MODE == "sandbox" or settings.DRILLS_IN_LIVE)
 
 
 def may_start_kill() -> bool:
@@ -146,7 +124,7 @@ def sent(drill: Drill, message: UUID, delivery: UUID) -> None:
 
 def failed(drill: Drill, why: str) -> None:
     with connection.cursor() as cursor:
-            cursor.execute(_END, [Drill.State.FAILED, json.dumps({"why": why}), drill.pk])
+        cursor.execute(_END, [Drill.State.FAILED, json.dumps({"why": why}), drill.pk])
 
 
 def figures_of(drill: Drill | None) -> dict[str, Any]:
