@@ -72,6 +72,10 @@ class Endpoint(models.Model):
     )
     asked = models.CharField(max_length=255, blank=True, help_text="API: the path, /healthz when empty. DNS server: the name whose SOA is asked for.")
     zone = models.ForeignKey("pools.Zone", null=True, blank=True, on_delete=models.SET_NULL, related_name="endpoints")
+    machine = models.ForeignKey(
+        "monitoring.Machine", null=True, blank=True, on_delete=models.CASCADE, related_name="endpoints",
+        help_text="The only machine whose vantage points knock at it, for a loopback address is another door on each. Empty: all knock.",
+    )  # fmt: skip
     enabled = models.BooleanField(default=True)
     seeded = models.BooleanField(default=False, editable=False, help_text="Made by the platform's start, which keeps its place up to date.")
     state = models.CharField(max_length=7, choices=State, default=State.UNKNOWN, editable=False)

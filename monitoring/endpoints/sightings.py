@@ -34,7 +34,10 @@ ON CONFLICT (vantage_id, endpoint_id) DO UPDATE SET ok = excluded.ok, in_row = e
        latency_ms = excluded.latency_ms, error = excluded.error, at = excluded.at
 """
 _FORGET = "DELETE FROM monitoring_endpointlook WHERE vantage_id = %s AND endpoint_id <> ALL(%s)"
-_DOORS = "SELECT id, name, kind, host, port, tls, tls_name, asked FROM monitoring_endpoint WHERE enabled ORDER BY id"
+_DOORS = """
+SELECT id, name, kind, host, port, tls, tls_name, asked FROM monitoring_endpoint
+ WHERE enabled AND (machine_id IS NULL OR machine_id::text = %s) ORDER BY id
+"""
 _POLICY = """
 SELECT every_ms / 1000.0::float8, timeout_ms / 1000.0::float8, down_after, up_after, recover_s::float8, longest_recover_s::float8, flap_window_s::float8,
        fresh_ms / 1000.0::float8 FROM monitoring_probepolicy WHERE id = 1
@@ -69,8 +72,9 @@ def register(connection: psycopg.Connection[Any], name: str, kind: str, zone: st
     return int(row[0])
 
 
-def doors(connection: psycopg.Connection[Any]) -> list[Door]:
-    return [Door(*row) for row in connection.execute(_DOORS).fetchall()]
+def doors(connection: psycopg.Connection[Any], machine: str) -> list[Door]:
+    """What a vantage point on this machine knocks at."""
+    return [Door(*row) for row in connection.execute(_DOORS, [machine]).fetchall()]
 
 
 def rules(connection: psycopg.Connection[Any]) -> Rules:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
+from django.conf import settings
 from django.db import Error as DjangoDatabaseError
 from django.db import connection as django_connection
 
@@ -39,6 +40,7 @@ class VantagePoint:
     kind: str
     zone: str
     rhythm: Rhythm
+    machine: str = ""  # this machine's number, when it is one of the platform's
     _vantage_id: int = 0
     _rules: Rules = field(default_factory=Rules)
     _doors_due_s: float = 0.0
@@ -84,17 +86,25 @@ class VantagePoint:
 
     def _learn(self, connection: psycopg.Connection[Any], knocker: Knocker) -> None:
         self._doors_due_s = time.monotonic() + DOORS_EVERY_S
-        self._rules, doors = sightings.rules(connection), sightings.doors(connection)
+        self._rules, doors = sightings.rules(connection), sightings.doors(connection, self.machine)
         knocker.set_doors(doors, self._rules)
         sightings.forget_others(connection, self._vantage_id, [door.endpoint_id for door in doors])
 
 
 def beside(url: str, zone: str, rhythm: Rhythm) -> threading.Thread:
     """The vantage point of a zone's watcher: in threads beside its looks, which it never delays."""
-    point = VantagePoint(url, f"watcher {zone}", "watcher", zone, rhythm)
+    point = VantagePoint(url, f"watcher {zone}", "watcher", zone, rhythm, machine_number())
     thread = threading.Thread(target=_for_ever, args=(point,), name="vantage point", daemon=True)
     thread.start()
     return thread
+
+
+def machine_number() -> str:
+    """Which of the platform's machines this is (bin/up writes it down); "" for any other."""
+    try:
+        return (settings.DATA_DIR / "machine").read_text().strip()
+    except OSError:
+        return ""
 
 
 def _for_ever(point: VantagePoint) -> None:
