@@ -26,6 +26,7 @@ from monitoring.news import tell
 from monitoring.rhythm import LOOK_EVERY_S, Rhythm, now_s
 from monitoring.sightings import EngineSeen, look
 from monitoring.slots import Do, SlotKeeper
+from monitoring.zones.retire import retire
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +120,8 @@ class NodeAgent:
             self._drill(connection)
         if self._report.is_due(now):
             self._wanted = self._slots_wanted(connection)
+            if not self._wanted:
+                retire(connection, self.node)
             reports.write_report(connection, self.node, reports.vitals(self.data_dir))
         if self.keeps_slots:
             self._keep_slots(connection, now)

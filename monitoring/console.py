@@ -1,4 +1,4 @@
-"""Monitoring's pages: the overview and its Try it, zones and nodes, health, drills."""
+"""Monitoring's pages: the overview and its Try it, health, drills."""
 
 from typing import Any
 
@@ -165,17 +165,6 @@ def _tried(request: HttpRequest, refused: str) -> HttpResponse:
 
 # -- resilience ------------------------------------------------------------------------------------------------------------
 @page(Permission.SEE)
-def nodes(request: HttpRequest) -> HttpResponse:
-    """Zones, nodes, their engines and IPs."""
-    return render(request, "monitoring/nodes.html", _nodes() | _head())
-
-
-@page(Permission.SEE, under="nodes")
-def nodes_live(request: HttpRequest) -> HttpResponse:
-    return fragment(request, "monitoring/_nodes_full.html", _nodes())
-
-
-@page(Permission.SEE)
 def health(request: HttpRequest) -> HttpResponse:
     """What watches, and what it found."""
     return render(request, "monitoring/health.html", _health())
@@ -203,6 +192,5 @@ def drill_runs(request: HttpRequest) -> HttpResponse:
 
 
 register(Group.NOW, "Overview", "overview", Permission.SEE, 10)
-register(Group.RESILIENCE, "Zones & nodes", "nodes", Permission.SEE, 10)
 register(Group.RESILIENCE, "Health", "health", Permission.SEE, 20)
 register(Group.RESILIENCE, "Drills", "drills", Permission.SEE, 30)

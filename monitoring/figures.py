@@ -266,8 +266,8 @@ def _read_zones() -> list[ZoneNow]:
 
 def _node_state(state: str, zone_state: str, heard_s: float | None, slots: int, engines: Sequence[EngineNow]) -> str:
     """One word for a node; the worst that is true."""
-    if "drained" in (state, zone_state):
-        return "drained"
+    if not {state, zone_state} <= {"active"}:
+        return "draining" if engines else zone_state if zone_state != "active" else state
     if heard_s is None:
         return "waiting"
     if heard_s > 5 and not engines:

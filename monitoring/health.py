@@ -1,7 +1,8 @@
 """Health, readiness and metrics: what machines ask.
 
 `/healthz` says that this process answers and asks nobody. `/readyz` says whether the platform can take and deliver mail: database, engines,
-watchers; 200 or 503. `/metrics` is Prometheus text. Details go to loopback or to the bearer of METRICS_TOKEN; others get one word.
+watchers; 200 or 503. It is 503 as well while this machine's zone, or all of its nodes, are out of service, so that others get the traffic.
+`/metrics` is Prometheus text. Details go to loopback or to the bearer of METRICS_TOKEN; others get one word.
 """
 
 import secrets
@@ -15,6 +16,7 @@ from django.views.decorators.http import require_safe
 from mailplatform.shell.pages import open_to_all
 from monitoring.prometheus import exposition
 from monitoring.readiness import readiness
+from monitoring.zones.outage import machine_number, why_out
 
 
 def may_see_details(request: HttpRequest) -> bool:
@@ -39,10 +41,13 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
     now = readiness()
-    body: dict[str, object] = {"ready": now.ready}
+    out = why_out(settings.ZONE, machine_number()) if now.database.ready else ""
+    ready = now.ready and not out
+    body: dict[str, object] = {"ready": ready}
     if may_see_details(request):
         body |= {name: asdict(part) for name, part in (("database", now.database), ("engines", now.engines), ("watcher", now.watcher))}
-    return JsonResponse(body, status=200 if now.ready else 503)
+        body |= {"out_of_service": out} if out else {}
+    return JsonResponse(body, status=200 if ready else 503)
 
 
 @open_to_all("a Prometheus server asks, from loopback or with the token")

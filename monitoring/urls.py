@@ -3,6 +3,7 @@
 from django.urls import path
 
 from monitoring import console, health
+from monitoring.zones import console as zones
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
@@ -18,8 +19,7 @@ urlpatterns = [
     path("try/kill/", console.try_kill, name="try_kill"),
     path("try/break/", console.try_break, name="try_break"),
     path("try/heal/", console.try_heal, name="try_heal"),
-    path("nodes/", console.nodes, name="nodes"),
-    path("nodes/live/", console.nodes_live, name="nodes_live"),
+    *zones.urlpatterns,
     path("health/", console.health, name="health"),
     path("health/live/", console.health_live, name="health_live"),
     path("drills/", console.drill_runs, name="drills"),

@@ -75,7 +75,7 @@ class PathRow:
 
 def state_of(ip: SendingIP, owned: bool) -> str:
     """One word for whether an IP sends: its node's and zone's state come first."""
-    if ip.node.zone.state == Zone.State.DRAINED or ip.node.state == Node.State.DRAINED:
+    if ip.node.zone.state != Zone.State.ACTIVE or ip.node.state != Node.State.ACTIVE:
         return "drained"
     if ip.state != SendingIP.State.ACTIVE:
         return str(ip.state)

@@ -76,6 +76,7 @@ class Said:
     why: str = ""
     suspended_until: datetime | None = None
     circuit_failures: int = 0
+    state_why: str = ""  # what reputation said when it put the path where it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +109,13 @@ def standing(place: Place, said: Said, provider: str, at: datetime) -> Standing:
 
 def _stopped(place: Place, said: Said) -> Standing | None:
     """By a person, or by reputation."""
-    if "drained" in (place.zone_state, place.node_state):
-        what = f"Zone {place.zone}" if place.zone_state == "drained" else f"Node {place.node}"
-        return Standing(Hold.DRAINED, f"{what} is drained: nothing leaves from there.", "It is out of service.")
+    if not {place.zone_state, place.node_state} <= {"active"}:
+        what, state = (f"Zone {place.zone}", place.zone_state) if place.zone_state != "active" else (f"Node {place.node}", place.node_state)
+        return Standing(Hold.DRAINED, f"{what} is {state}: nothing leaves from there.", "It is out of service.")
     if "quarantined" in (place.ip_state, said.state):
         what = "The IP" if place.ip_state == "quarantined" else "The path"
-        return Standing(Hold.QUARANTINED, f"{what} is in quarantine{_because(said.why)}.", "It is in quarantine.")
+        told = f"{what} is in quarantine: {_short(said.state_why)}." if said.state_why else f"{what} is in quarantine{_because(said.why)}."
+        return Standing(Hold.QUARANTINED, told, "It is in quarantine.")
     if "paused" in (place.ip_state, said.state):
         what = "The IP" if place.ip_state == "paused" else "The path"
         return Standing(Hold.PAUSED, f"{what} was paused by an operator.", "It was paused.")

@@ -1,7 +1,8 @@
 """What makes this installation itself: its data folder, its secrets, the environment that all its processes share.
 
 Owns: DATA/secrets.env (SECRET_KEY, ENCRYPTION_KEYS, METRICS_TOKEN; made once, mode 0600), DATA/environment.env (what
-`bin/manage` needs to join in), DATA/up.lock (one bin/up a folder). Never: a default secret, a secret in a command line.
+`bin/manage` needs to join in), DATA/machine (this folder's number among the platform's machines), DATA/up.lock (one bin/up a folder).
+Never: a default secret, a secret in a command line.
 """
 
 import base64
@@ -9,13 +10,16 @@ import fcntl
 import os
 import secrets
 import socket
+from collections.abc import Mapping
 from pathlib import Path
+from uuid import uuid4
 
 import psutil
 
 from mailplatform.up.options import Options, Refused
 from mailplatform.up.ports import Ports
 
+SECRETS = ("SECRET_KEY", "ENCRYPTION_KEYS", "METRICS_TOKEN")
 MARK = "MAILPLATFORM_INSTALLATION"  # in every process's environment: whose it is (survivors.py)
 
 
@@ -62,6 +66,13 @@ class Installation:
             )
         return {name: os.environ.get(name) or value for name, value in read_lines(file).items()}
 
+    def number(self) -> str:
+        """What tells this machine from the platform's others, made once."""
+        file = self.data / "machine"
+        if not file.exists():
+            write_private(file, str(uuid4()))
+        return file.read_text().strip()
+
     def mark(self) -> dict[str, str]:
         return {MARK: str(self.data.resolve())}
 
@@ -72,9 +83,17 @@ class Installation:
 
 
 def environment(
-    options: Options, installation: Installation, database_url: str, ports: Ports | None, places: dict[str, str] | None = None
+    options: Options,
+    installation: Installation,
+    database_url: str,
+    ports: Ports | None,
+    places: dict[str, str] | None = None,
+    shared: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """What all processes are told, by setting name; everything that is set outside goes first, but for what this start decides."""
+    """What all processes are told, by setting name; everything that is set outside goes first, but for what this start decides.
+
+    `ports`: of this machine's own simulated internet. `shared`: of a machine that joined, what is the same on all.
+    """
     decided = {
         "DATA_DIR": str(installation.data),
         "DATABASE_URL": database_url,
@@ -82,7 +101,7 @@ def environment(
         "DEMO_TRAFFIC": "yes" if options.demo_traffic else "no",
         **installation.secrets(),
     }
-    proposed = {"PUBLIC_URL": options.public_url, "ALLOWED_HOSTS": ",".join(allowed_hosts(options)), **(places or {})}
+    proposed = {"PUBLIC_URL": options.public_url, "ALLOWED_HOSTS": ",".join(allowed_hosts(options)), **(places or {}), **(shared or {})}
     if ports:
         decided |= {
             "RESOLVER": f"127.0.0.1:{ports.dns}",

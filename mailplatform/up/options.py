@@ -3,12 +3,15 @@
 import argparse
 import ipaddress
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PORT = 8000
+REFUSED = 3  # exit status of a step that ends with such a sentence
+_SLUG = re.compile(r"[-a-zA-Z0-9_]{1,40}")  # as Django's slugs
 
 
 class Refused(Exception):
@@ -29,6 +32,9 @@ class Options:
     submission_tls_port: int | None = None
     zone: str = ""  # whose nodes and watcher run on this machine; empty: every zone's
     incoming: str = ""  # where what comes back is taken; empty: nowhere, but in the sandbox
+    join: str | None = None  # the running platform's database; "": as the environment or the join file says; None: a platform of its own
+    node: str = ""  # the one node that this machine runs; with `join` it and its zone are made if they are not there
+    secrets: Path | None = None  # a join file
 
     @property
     def mode(self) -> str:
@@ -65,6 +71,12 @@ def read(arguments: list[str]) -> Options:
     parser.add_argument("--no-demo", action="store_true", help="no demo traffic; demo tenants and DIR/demo.json are made all the same")
     parser.add_argument("--zone", default="", metavar="NAME", help="run this zone's nodes and watcher alone; other machines run the others'")
     parser.add_argument(
+        "--join", nargs="?", const="", metavar="DATABASE_URL", help="add this machine to a platform that runs: its web server, engines, agent and watcher of "
+        "--zone start against that platform's database (default: DATABASE_URL, or what the join file says). The data folder remembers it",
+    )  # fmt: skip
+    parser.add_argument("--secrets", type=Path, metavar="FILE", help="with --join: what `bin/manage join_file FILE` wrote on a machine that runs")
+    parser.add_argument("--node", default="", metavar="NAME", help="with --join: run this node; it and its zone are made where they are not there yet")
+    parser.add_argument(
         "--live",
         action="store_true",
         help="send to the real internet: real DNS, real mail servers on port 25, no simulated ones and no demo tenants. "
@@ -85,6 +97,9 @@ def read(arguments: list[str]) -> Options:
             demo_traffic=not given.no_demo and not given.live,
             live=given.live,
             zone=given.zone,
+            join=given.join,
+            node=given.node,
+            secrets=given.secrets.absolute() if given.secrets else None,
             submission_port=given.submission_port,
             submission_tls_port=given.submission_tls_port,
             certificate=os.environ.get("TLS_CERTIFICATE", ""),
@@ -106,6 +121,11 @@ def check(options: Options) -> Options:
     for port in (options.submission_port, options.submission_tls_port):
         if port is not None and not 0 <= port <= 65535:
             raise Refused(f"There is no port {port}: choose one from 1 to 65535, or 0 for none.")
+    for option, value in (("--zone", options.zone), ("--node", options.node)):
+        if value and not _SLUG.fullmatch(value):
+            raise Refused(f"{option} {value} is no name: use up to 40 letters, digits, - and _.")
+    if options.join is None and (options.secrets or options.node) and not (options.data / "joined.env").exists():
+        raise Refused("--secrets and --node go with --join: see bin/up --help.")
     if options.host != "localhost":
         _address(options.host)
     if bool(options.certificate) != bool(options.certificate_key):

@@ -30,6 +30,12 @@ def panel(options: Options, url: str, demo_file: Path, sandbox_url: str, seconds
     return _framed(rows) + "\n" + curl(url, demo["tenant"]) + over_smtp + "\n\n" + "\n".join(ending)
 
 
+def joined_panel(options: Options, url: str, seconds: float) -> str:
+    rows = [f"This machine has joined after {seconds:.1f} s", "", f"Console   {url}/   (the same logins as everywhere)", f"Zone      {options.zone}"]
+    rows += ["", *_LIVE.splitlines()] if options.live else []
+    return _framed([*rows, "", "Ctrl-C takes this machine away and keeps its data. docs/zones.md goes on from here."])
+
+
 def curl(url: str, tenant: dict[str, str]) -> str:
     """Outside the frame, so that it can be pasted whole."""
     message = {

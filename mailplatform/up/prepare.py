@@ -1,9 +1,11 @@
 """Bring the database and the static files to this version: a process of its own that ends when all is ready.
 
-`python -m mailplatform.up.prepare`, settings by environment. Prints a line for each step that takes time, writes
-DATA/topology.json for the supervisor. Running it again changes nothing.
+`python -m mailplatform.up.prepare [--zone NAME] [--node NAME] [--join]`, settings by environment. Prints a line for each step that takes time, writes
+DATA/topology.json for the supervisor. Running it again changes nothing. With --join it changes nothing of the database but who runs which node: another
+machine brings it along. Exits with REFUSED and one sentence where it must not start.
 """
 
+import argparse
 import hashlib
 import importlib.util
 import io
@@ -15,18 +17,39 @@ from pathlib import Path
 import django
 from django.core.management import call_command
 
+from mailplatform.up.options import REFUSED, Refused
 
-def main() -> None:
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--zone", default="")
+    parser.add_argument("--node", default="")
+    parser.add_argument("--join", action="store_true")
+    asked = parser.parse_args(arguments)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mailplatform.settings")
     django.setup()
+    from django.conf import settings
+
+    from mailplatform.up.machine import Asked, nodes_of, number_of
+
+    data = Path(settings.DATA_DIR)
+    if asked.join:
+        is_of_this_version()
+    else:
+        bring_along(data)
+    collect_static(data / "static.made-from")
+    nodes = nodes_of(Asked(number_of(data), asked.zone, asked.node, asked.join))
+    (data / "topology.json").write_text(json.dumps(topology(nodes)))
+
+
+def bring_along(data: Path) -> None:
+    """The database to this version, with all that a platform begins with."""
     from django.conf import settings
 
     from mailplatform.up import history, schedules, seed, warming_demo
     from warming.start import first_policy
 
-    data = Path(settings.DATA_DIR)
     migrate()
-    collect_static(data / "static.made-from")
     call_command("load_catalogue", verbosity=0, stdout=io.StringIO())
     call_command("load_warmup_plans", verbosity=0, stdout=io.StringIO())
     if settings.MAIL_MODE == "live":
@@ -37,7 +60,23 @@ def main() -> None:
         warming_demo.make_warming_demo(data)
     schedules.register()
     history.make_history()
-    (data / "topology.json").write_text(json.dumps(topology()))
+
+
+def is_of_this_version() -> None:
+    """A machine that joins runs the same version as the database; Refused."""
+    from django.db import DEFAULT_DB_ALIAS, connections
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
+    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    unknown = set(executor.loader.applied_migrations) - set(executor.loader.graph.nodes)
+    if missing:
+        raise Refused(
+            f"This checkout is newer than the platform: the database lacks {len(missing)} of its changes (the first is {missing[0][0]}). "
+            "Start the platform's other machine with this version first: it brings the database along."
+        )
+    if unknown:
+        raise Refused(f"This checkout is older than the platform: the database has {len(unknown)} changes that it does not know. Update it, then join.")
 
 
 def migrate() -> None:
@@ -73,13 +112,11 @@ def static_fingerprint() -> str:
     return seen.hexdigest()
 
 
-def topology() -> dict[str, list[object]]:
-    from pools.models import Node, Zone
+def topology(nodes: list[tuple[str, str]]) -> dict[str, list[object]]:
+    """This machine's nodes, and all zones."""
+    from pools.models import Zone
 
-    return {
-        "nodes": [[node.name, node.zone.name] for node in Node.objects.select_related("zone")],
-        "zones": list(Zone.objects.values_list("name", flat=True)),
-    }
+    return {"nodes": [list(node) for node in nodes], "zones": list(Zone.objects.values_list("name", flat=True))}
 
 
 def say(sentence: str) -> None:
@@ -89,4 +126,8 @@ def say(sentence: str) -> None:
 if __name__ == "__main__":
     if importlib.util.find_spec("mailplatform.settings") is None:
         sys.exit("Start it from the checkout's folder.")
-    main()
+    try:
+        main(sys.argv[1:])
+    except Refused as refused:
+        print(refused, file=sys.stderr)
+        sys.exit(REFUSED)

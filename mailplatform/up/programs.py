@@ -68,7 +68,7 @@ def platform(options: Options, topology: Topology, ports: Ports | None, submissi
         programs.append(Program("incoming", _manage("incoming"), stop_wait_s=DRAIN_S))
     programs.append(Program("webhooks", _manage("webhooks"), stop_wait_s=DRAIN_S))
     if submission:
-        programs.append(Program("submission", _manage("submission"), stop_wait_s=DRAIN_S))
+        programs.append(Program("submission", _manage("submission"), environment={"ZONE": options.zone}, stop_wait_s=DRAIN_S))
     if options.demo_traffic:
         programs.append(Program("demo", _manage("demo_traffic")))
     return programs
@@ -83,7 +83,7 @@ def _web(options: Options) -> Program:
     ]  # fmt: skip
     if options.certificate:
         command += ["--certfile", options.certificate, "--keyfile", options.certificate_key]
-    return Program("web", tuple(command), stop_wait_s=8)
+    return Program("web", tuple(command), environment={"ZONE": options.zone}, stop_wait_s=8)
 
 
 def _cluster(name: str, node: str, zone: str = "") -> Program:

@@ -16,11 +16,13 @@ import psycopg
 
 from mailplatform.shell.database.connect import connect
 from mailplatform.up import programs, survivors
+from mailplatform.up.identity import settle_identity
 from mailplatform.up.installation import Installation, environment
+from mailplatform.up.join import Joining, joining
 from mailplatform.up.mode import settle_mode
 from mailplatform.up.narrator import Narrator
-from mailplatform.up.options import ROOT, Options, Refused
-from mailplatform.up.panel import panel
+from mailplatform.up.options import REFUSED, ROOT, Options, Refused
+from mailplatform.up.panel import joined_panel, panel
 from mailplatform.up.ports import Ports, claim_web_port, sandbox_ports, submission_places
 from mailplatform.up.postgres import EmbeddedPostgres
 from mailplatform.up.supervisor import Supervisor
@@ -38,6 +40,7 @@ class Run:
         self.postgres: EmbeddedPostgres | None = None
         self.supervisor: Supervisor | None = None
         self.environment: dict[str, str] = {}
+        self.joined: Joining | None = None  # to a platform whose database another machine brings along
         self.narrator = Narrator(self.installation.logs)
         self.is_ours = False  # the data folder, and so every process with its mark
 
@@ -46,20 +49,29 @@ class Run:
         self.installation.open()
         self.is_ours = True
         self._end_survivors()
+        if found := joining(self.options, self.installation):
+            self.options, self.joined = found
         claim_web_port(self.options.host, self.options.port)
-        ports = None if self.options.live else sandbox_ports(self.options.data)
+        free = None if self.options.live else sandbox_ports(self.options.data)
+        ports = None if self.joined else free  # a sandbox has one simulated internet: the first machine's
         url = self._database()
-        self.environment = environment(self.options, self.installation, url, ports, submission_places(self.options, ports))
+        self.installation.number()
+        shared = self.joined.shared if self.joined else {}
+        self.environment = environment(self.options, self.installation, url, ports, submission_places(self.options, free), shared)
         self.installation.remember(self.environment)
         self._start_database()
-        settle_mode(url, self.options.mode)
+        if not self.joined:
+            settle_mode(url, self.options.mode)
+            settle_identity(url, self.installation.secrets())
         self._prepare()
         self._start_rest(ports)
         self._await_web()
         self._await_engines()
         self._tell()
         inbox, smtp, seconds = self.environment.get("SANDBOX_URL", ""), self.environment.get("SUBMISSION", ""), time.monotonic() - self.started_at
-        say("\n" + panel(self.options, self.environment["PUBLIC_URL"], self.installation.demo, inbox, seconds, smtp))
+        url = self.environment["PUBLIC_URL"]
+        told = joined_panel(self.options, url, seconds) if self.joined else panel(self.options, url, self.installation.demo, inbox, seconds, smtp)
+        say("\n" + told)
 
     def _end_survivors(self) -> None:
         if survivors.marked(self.options.data):
@@ -68,7 +80,9 @@ class Run:
         EmbeddedPostgres(self.options.data).end_survivor()
 
     def _database(self) -> str:
-        """DATABASE_URL where it is set, else the embedded server's."""
+        """The joined platform's; else DATABASE_URL where it is set; else the embedded server's."""
+        if self.joined:
+            return self.joined.database_url
         given = os.environ.get("DATABASE_URL")
         if given:
             return given
@@ -97,11 +111,14 @@ class Run:
             raise Refused(f"The database in DATABASE_URL does not answer ({why}): check the URL, or unset it for the embedded one.") from None
 
     def _prepare(self) -> None:
-        command = [sys.executable, "-m", "mailplatform.up.prepare"]
+        command = [sys.executable, "-m", "mailplatform.up.prepare", "--zone", self.options.zone, "--node", self.options.node]
+        command += ["--join"] if self.joined else []
         done = subprocess.run(command, env=self._environment_of_children(), cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
         if done.returncode:
             (self.installation.logs / "prepare.log").write_text(done.stderr)
             words = done.stderr.strip().splitlines()
+            if done.returncode == REFUSED and words:
+                raise Refused(words[-1])
             raise Refused(f"The database could not be prepared: {words[-1] if words else done.returncode} (all of it in {self.installation.logs}/prepare.log).")
 
     def _start_rest(self, ports: Ports | None) -> None:
@@ -124,10 +141,10 @@ class Run:
 
     def _await_engines(self) -> None:
         """An engine on every node, so that the first message leaves at once."""
-        nodes = len(self._topology().nodes)
+        nodes = [node for node, _ in self._topology().nodes]
         with connect(self.environment["DATABASE_URL"]) as connection:
-            count = "SELECT count(DISTINCT node_id) FROM delivery_engine"
-            here = lambda: connection.execute(count).fetchone()[0] >= nodes  # type: ignore[index]  # noqa: E731
+            count = "SELECT count(DISTINCT n.id) FROM delivery_engine e JOIN pools_node n ON n.id = e.node_id WHERE n.name = ANY (%s)"
+            here = lambda: connection.execute(count, [nodes]).fetchone()[0] >= len(nodes)  # type: ignore[index]  # noqa: E731
             if not self._await(here, ""):
                 say(f"Not every engine is there yet; the supervisor goes on trying (logs: {self.installation.logs}).")
 

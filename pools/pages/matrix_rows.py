@@ -105,7 +105,7 @@ def _state(state: str, suspended: bool, refused: bool, full: bool, warms: bool) 
 
 
 def _held(ip_state: str, node_state: str, zone_state: str, owned: bool) -> CellState | None:
-    if "drained" in (node_state, zone_state):
+    if not {node_state, zone_state} <= {"active"}:
         return CellState.DRAINED
     if ip_state != "active":
         return CellState(ip_state)

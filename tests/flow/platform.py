@@ -241,12 +241,12 @@ class Platform:
 
 
 @contextlib.contextmanager
-def running(within_s: float = 90, **settings: str) -> Iterator[Platform]:
+def running(within_s: float = 90, options: tuple[str, ...] = (), **settings: str) -> Iterator[Platform]:
     """A platform in a folder of its own, started; stopped and removed afterwards. `settings`: more of its environment."""
     folder = Path(tempfile.mkdtemp(prefix="mp-flow-"))
     platform = Platform(folder / "data", **settings)
     try:
-        platform.start(within_s=within_s)
+        platform.start(*options, within_s=within_s)
         yield platform
     finally:
         if platform.process is not None:
