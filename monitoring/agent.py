@@ -23,9 +23,11 @@ from monitoring.judge import AGENT, Incarnation, Judge, Judgement, Opinion, Sigh
 from monitoring.link import Link
 from monitoring.models import Verdict
 from monitoring.news import tell
+from monitoring.obey import Faults
 from monitoring.rhythm import LOOK_EVERY_S, Rhythm, now_s
 from monitoring.sightings import EngineSeen, look
 from monitoring.slots import Do, SlotKeeper
+from monitoring.starving import Starving
 from monitoring.zones.retire import retire
 
 log = logging.getLogger(__name__)
@@ -68,6 +70,8 @@ class NodeAgent:
     judge: Judge = field(default_factory=lambda: Judge(AGENT))
     slots: SlotKeeper = field(default_factory=SlotKeeper)
     _held: dict[int, processes.Process] = field(default_factory=dict)
+    _starving: Starving = field(default_factory=Starving)
+    _faults: Faults = field(default_factory=Faults)
     _wanted: int = 0
     _outage_ended_s: float = float("-inf")
 
@@ -92,6 +96,7 @@ class NodeAgent:
         try:
             self._run(beats)
         finally:
+            self._faults.stop()
             beats.stop()
 
     def _run(self, beats: Beater) -> None:
@@ -104,6 +109,7 @@ class NodeAgent:
                 while not self.rhythm.stopping:
                     self.step(connection, incarnation)
                     beats.tick()
+                    self._faults.on_time(now_s())
                     self.rhythm.pause(LOOK_EVERY_S, self._living_pidfds())
             except psycopg.OperationalError as error:
                 log.warning("%s lost the database: %s", self.name, str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)
@@ -114,8 +120,9 @@ class NodeAgent:
         engines = look(connection, self.node)
         self._hold(engines)
         for judgement in self.judge.look(now, [self._sight(engine) for engine in engines], incarnation):
-            if judgement.opinion.is_verdict:
-                self._bury(connection, next(e for e in engines if e.engine_id == judgement.engine_id), judgement)
+            engine = next(e for e in engines if e.engine_id == judgement.engine_id)
+            if not self._starving.excuses(judgement, self._held[engine.engine_id], engine.renewed_at) and judgement.opinion.is_verdict:
+                self._bury(connection, engine, judgement)
         if self._drills.is_due(now):
             self._drill(connection)
         if self._report.is_due(now):
@@ -133,6 +140,7 @@ class NodeAgent:
     def _hold(self, engines: Sequence[EngineSeen]) -> None:
         """A pidfd for each engine from the first look on; kept until the process has ended."""
         alive = {engine.engine_id for engine in engines}
+        self._starving.forget(alive)
         for engine in engines:
             if engine.engine_id not in self._held:
                 self._held[engine.engine_id] = processes.hold(engine.pid, at_least_age_s=engine.age_s)
@@ -182,6 +190,7 @@ class NodeAgent:
     def _drill(self, connection: psycopg.Connection[Any]) -> None:
         if drills.allowed():
             kill_drill.carry_out(connection, self.node, self._held)
+            self._faults.look(connection, self.node, self._held, now_s())
         with connection.cursor() as cursor:
             drills.settle(cursor)
             break_drill.settle(cursor)

@@ -43,6 +43,13 @@ class Process:
     def wait(self, timeout_s: float) -> bool:
         return self.pidfd < 0 or bool(select.select([self.pidfd], [], [], timeout_s)[0])
 
+    def waited_s(self) -> float | None:
+        """For how long its main thread has been ready to run, and had to wait for a processor, in all its life; None: nobody says."""
+        try:
+            return int((PROC / str(self.pid) / "schedstat").read_text().split()[1]) / 1e9
+        except (OSError, IndexError, ValueError):
+            return None
+
     def release(self) -> None:
         if self.pidfd >= 0:
             os.close(self.pidfd)

@@ -12,6 +12,7 @@ from delivery.engine.outbox import WAITING_A_CONNECTION, Job, Outbox, Site
 from delivery.engine.path import Path
 from delivery.engine.worker import Worker
 
+LISTENS_EVERY_S, HALTS_S = 0.25, 1.0
 SLOW_CONNECT_S = 2.0  # after so long without any connection nothing more is given to a path, and what waits there goes along others
 
 
@@ -19,6 +20,7 @@ class Connections:
     def __init__(self, hands: Hands) -> None:
         self._hands = hands
         self._outboxes: dict[tuple[int, int, Site], Outbox] = {}
+        self._listens_at_s = 0.0
         self._of: dict[tuple[int, int], list[Outbox]] = {}  # the same, by path
 
     def send(self, job: Job, site: Site) -> None:
@@ -52,6 +54,9 @@ class Connections:
         waiting = [outbox for outbox in self._outboxes.values() if len(outbox) and (not outbox.workers or outbox.stands_still(now_s))]
         for outbox in sorted(waiting, key=_first_waits_first):
             self.grow(outbox)
+        if now_s >= self._listens_at_s:
+            self._listens_at_s = now_s + LISTENS_EVERY_S
+            self._listen(now_s)
         for outbox in list(self._outboxes.values()):
             if outbox.path.leaving or outbox.path.slots.too_many:
                 outbox.close_one_idle()
@@ -59,6 +64,18 @@ class Connections:
                 outbox.path.hangs(now_s)
             if len(outbox) and outbox.path.gives_up(now_s):
                 self.relieve(outbox)
+
+    def _listen(self, now_s: float) -> None:
+        """Of paths that have come to a halt: whether what they write reaches anybody. A path that nothing arrives from is one that hangs."""
+        for outbox in list(self._outboxes.values()):
+            path = outbox.path
+            if not outbox.talking or not path.in_hand or now_s - path.moved_at_s < HALTS_S:
+                continue
+            unheard = [worker for worker in outbox.talking if isinstance(worker, Worker) and worker.unheard]
+            if unheard:
+                path.hangs(now_s, "what is written gets no acknowledgement")
+            for worker in unheard:
+                worker.give_up()
 
     def _works(self, path: Path) -> bool:
         """Whether any connection of this path stands."""

@@ -15,6 +15,7 @@ from psycopg import Error
 from delivery.engine.claimer import Claimer
 from delivery.engine.connections import Connections
 from delivery.engine.credit import Ledger, dealt_out, left_over, to_deal
+from delivery.engine.faults import load_faults
 from delivery.engine.hands import Hands
 from delivery.engine.health import measure
 from delivery.engine.owned import let_go
@@ -187,7 +188,10 @@ class Engine:
                     continue
                 due_s = time.monotonic() + LOOK_EVERY_S
                 hands.health = measure(hands.health, hands.lease.longest_gap_ms())
+                hands.holes.expire()
                 await self._look()
+                if hands.setup.drills:
+                    hands.holes.obey(await hands.in_database(load_faults, self._node, hands.world.ips.keys()))
                 now = time.monotonic()
                 await hands.in_database(save_paths, pictures([path for path in hands.paths.values() if worth_telling(path, now)], now, hands.to_wall))
                 await self._let_ips_go()

@@ -19,6 +19,7 @@ from psycopg import Connection, Error
 from delivery.engine.budget import Budget
 from delivery.engine.canaries import Canaries
 from delivery.engine.database import Database
+from delivery.engine.faults import Holes
 from delivery.engine.journal import Journal
 from delivery.engine.lease import Lease
 from delivery.engine.outbox import Job
@@ -86,6 +87,7 @@ class Hands:
         self._tasks: set[asyncio.Task[None]] = set()
         self._since: dict[int, float] = {}  # since when each IP is owned
         self.signing = Signing()
+        self.holes = Holes()
         self._clock = (time.monotonic(), datetime.now(UTC))
 
     # -- the world ----------------------------------------------------------------------------------------------------

@@ -83,6 +83,7 @@ class Outbox:
     connecting: int = 0  # of the workers, those without a session yet
     moved_at_s: float = 0.0  # when a job was last taken, or a connection opened for those that wait
     reaching_since_s: float = float("inf")  # when a connection that is being made was begun
+    talking: set[object] = field(default_factory=set)  # workers with a session
     lost_early: int = 0  # connections in a row that ended with an envelope that had gone early
     _heap: list[tuple[int, float, int, Job]] = field(default_factory=list)
     _idle: list[Idle] = field(default_factory=list)

@@ -2,8 +2,9 @@
 
 Promises: an IP has one owner; it takes at most its share of its node's IPs, those that nobody owns; what it may no longer send from (moved to
 another node, paused, drained) or has too much of, while another engine of its node has too little, is named `leaving`: the engine ends
-its connections first and lets go then. An IP of which warming has no row yet, however it came into a pool, is capped in the transaction in which it is
-taken. Never: takes an IP that another still owns.
+its connections first and lets go then. An IP behind a proxy needs no node's address: while no engine of its own node lives, engines of other nodes
+take it, evenly, and let it go when one is back to stay; another engine of its node takes it in any case. An IP of which warming has no row yet, however
+it came into a pool, is capped in the transaction in which it is taken. Never: takes an IP that another still owns.
 """
 
 from collections.abc import Collection
@@ -26,15 +27,34 @@ TAKE = """
        AND EXISTS (SELECT 1 FROM delivery_engine WHERE id = %(engine)s)
        AND NOT EXISTS (SELECT 1 FROM delivery_iplease l WHERE l.ip_id = ip.id)
      ORDER BY ip.id
-     LIMIT greatest(0, %(share)s - (SELECT count(*)::int FROM delivery_iplease WHERE engine_id = %(engine)s))
+     LIMIT greatest(0, %(share)s - (SELECT count(*)::int FROM delivery_iplease l JOIN pools_sendingip own ON own.id = l.ip_id
+                                      JOIN pools_node home ON home.id = own.node_id WHERE l.engine_id = %(engine)s AND home.name = %(node)s))
     ON CONFLICT DO NOTHING
 """
-LEASED = """
+# Of an IP behind a proxy, `ip`: the engines of its own node.
+AT_HOME = "SELECT 1 FROM delivery_engine home WHERE home.node_id = ip.node_id AND NOT home.draining AND home.suspected_at IS NULL"
+SETTLED = "home.started_at < platform_now() - interval '5 s'"
+TAKE_ELSEWHERE = f"""
+    WITH free AS MATERIALIZED (
+        SELECT ip.id FROM pools_sendingip ip JOIN pools_node n ON n.id = ip.node_id JOIN pools_zone z ON z.id = n.zone_id
+         WHERE ip.egress = 'socks5' AND ip.proxy <> '' AND ip.state = 'active' AND n.state = 'active' AND z.state = 'active'
+           AND (n.name = %(node)s OR NOT EXISTS ({AT_HOME})) AND NOT EXISTS (SELECT 1 FROM delivery_iplease l WHERE l.ip_id = ip.id))
+    INSERT INTO delivery_iplease (ip_id, engine_id, granted_at)
+    SELECT free.id, %(engine)s, platform_now() FROM free
+     WHERE EXISTS (SELECT 1 FROM delivery_engine e JOIN pools_node n ON n.id = e.node_id JOIN pools_zone z ON z.id = n.zone_id
+                    WHERE e.id = %(engine)s AND NOT e.draining AND n.state = 'active' AND z.state = 'active')
+     ORDER BY hashint8(free.id # %(engine)s)
+     LIMIT (SELECT ceil(2 * count(*)::numeric / greatest(1, (SELECT count(*) FROM delivery_engine WHERE NOT draining AND suspected_at IS NULL))) FROM free)
+    ON CONFLICT DO NOTHING
+"""
+LEASED = f"""
     SELECT ip.id, host(ip.address) AS address, ip.ehlo_name, CASE WHEN ip.egress = 'socks5' THEN ip.proxy ELSE '' END AS proxy,
            ip.warm_default_per_hour, ip.warm_default_per_day,
            EXISTS (SELECT 1 FROM warming_ippast past WHERE past.ip_id = ip.id)
              OR coalesce((SELECT NOT (is_on AND starts_itself) FROM warming_warmingpolicy LIMIT 1), true) AS known,
-           n.name = %(node)s AND ip.state = 'active' AND n.state = 'active' AND z.state = 'active' AS mine
+           (n.name = %(node)s OR ip.egress = 'socks5' AND ip.proxy <> '' AND NOT EXISTS ({AT_HOME} AND {SETTLED}))
+             AND ip.state = 'active' AND n.state = 'active' AND z.state = 'active' AS mine,
+           n.name <> %(node)s AS elsewhere
       FROM delivery_iplease l JOIN pools_sendingip ip ON ip.id = l.ip_id JOIN pools_node n ON n.id = ip.node_id JOIN pools_zone z ON z.id = n.zone_id
      WHERE l.engine_id = %(engine)s
      ORDER BY ip.id
@@ -60,6 +80,7 @@ class OwnIp:
     proxy: str
     warm_default_per_hour: int | None = None  # of its paths that warming has said nothing of yet
     warm_default_per_day: int | None = None
+    elsewhere: bool = False  # it is another node's, behind a proxy
     known: bool = True  # warming has looked at its past, or begins nothing by itself
 
     @property
@@ -74,13 +95,15 @@ def take_and_look(cursor: Cursor[Any], engine_id: int, node: str) -> tuple[dict[
     share: int = cursor.execute(SHARE, {"node": node}).fetchone()["share"] or 0  # type: ignore[call-overload,index]
     values = {"engine": engine_id, "node": node, "share": share}
     cursor.execute(TAKE, values)
+    cursor.execute(TAKE_ELSEWHERE, values)
     rows = cursor.execute(LEASED, values).fetchall()
     leaving = {row["id"] for row in rows if not row.pop("mine")}
     own = {row["id"]: OwnIp(**row) for row in rows if row["id"] not in leaving}
-    surplus = len(own) - share
+    homely = [ip_id for ip_id, ip in own.items() if not ip.elsewhere]
+    surplus = len(homely) - share
     if surplus > 0:
         short = cursor.execute(SHORT, values).fetchone()["n"]  # type: ignore[call-overload,index]
-        for ip_id in sorted(own, reverse=True)[: min(surplus, short)]:
+        for ip_id in sorted(homely, reverse=True)[: min(surplus, short)]:
             leaving.add(ip_id)
             del own[ip_id]
     return own, frozenset(leaving)

@@ -313,10 +313,10 @@ class Path:
         self.probe_at_s = now_s + (min(LAST_PROBE_S, FIRST_PROBE_S * 2 ** min(doublings, 20)) if doublings >= 0 else 0.0)
         self.closed_why, self.changed = why, True
 
-    def hangs(self, now_s: float) -> None:
-        """A connection takes long, and there is no other: what it has begun may yet succeed, nothing more is given to it meanwhile."""
+    def hangs(self, now_s: float, why: str = "connecting takes long") -> None:
+        """A connection takes long, and no other gets on: what it has begun may yet succeed, nothing more is given to it meanwhile."""
         if not self.circuit_failures:
-            self.circuit_failures, self.probe_at_s, self.closed_why = 1, now_s, "connecting takes long"
+            self.circuit_failures, self.probe_at_s, self.closed_why, self.changed = 1, now_s, why, True
 
     def passed(self, fingerprint: int, now_s: float) -> None:
         """A message of this campaign was accepted."""

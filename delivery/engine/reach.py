@@ -81,6 +81,8 @@ class Reach:
     async def _dial(self, path: Path, target: Target) -> Session:
         hands, profile = self._hands, path.profile
         own = hands.world.ips[path.ip_id]
+        if hands.holes:
+            await hands.holes.swallow(path.ip_id, target.address, hands.setup.timeouts.connect_s)
         timeouts = timeouts_for(hands.setup.timeouts, profile.data_timeout_s, profile.data_dot_timeout_s)
         return await connect(target, Source(own.address, own.ehlo_name, own.proxy), timeouts, hands.tls, hands.setup.policy)
 

@@ -25,4 +25,5 @@ class Setup:
     timeouts: Timeouts = field(default_factory=Timeouts)
     dane_resolver: str = ""  # host:port of a validating resolver on this machine; it is then asked for everything
     mta_sts_port: int = 443
+    drills: bool = False  # whether it obeys a drill's faults
     pick: Pick = soonest  # which open path takes the next delivery

@@ -81,4 +81,5 @@ def setup_from_settings(name: str) -> Setup:
         slice_s=settings.ENGINE_SLICE_S,
         dane_resolver=settings.DANE_RESOLVER,
         mta_sts_port=settings.MTA_STS_PORT,
+        drills=settings.MAIL_MODE == "sandbox" or settings.DRILLS_IN_LIVE,
     )

@@ -181,11 +181,23 @@ class Worker:
                 await asyncio.sleep(min(wait_s, LONGEST_RATE_WAIT_S))
             return path.spend(now, waited=True)
 
+    @property
+    def unheard(self) -> bool:
+        """What it wrote does not reach the peer."""
+        return self.session is not None and not self.session.usable and self.session.unheard
+
+    def give_up(self) -> None:
+        """Nobody hears it: what has no dot yet goes elsewhere; who has written one waits for the answer, for it may come."""
+        if self.session is not None and not (self.letter and self.letter.dot_written):
+            self.session.abort()
+
     # -- session ------------------------------------------------------------------------------------------------------
 
     async def _have_session(self, job: Job) -> bool:
         """A usable session, or the job is settled with why there is none."""
         if self.session and (not self.session.usable or self.session.sent >= self.path.limits.messages_per_connection):
+            await self._hang_up()
+        if self.session and self.hands.holes and self.hands.holes.swallows(self.path.ip_id):
             await self._hang_up()
         if self.session:
             return True
@@ -201,6 +213,7 @@ class Worker:
             return False
         self._connect_ms = round((time.monotonic() - started) * 1000)
         self._connected()
+        self.outbox.talking.add(self)
         self._on_connected(self.outbox)
         return True
 
@@ -239,6 +252,7 @@ class Worker:
 
     async def _hang_up(self) -> None:
         session, self.session = self.session, None
+        self.outbox.talking.discard(self)
         if session is None:
             return
         try:

@@ -16,6 +16,7 @@ from delivery.classify.rulebook import RuleBook
 from delivery.engine.owned import OwnIp, take_and_look
 from delivery.engine.pace import FREE, Trial
 from delivery.engine.rivals import NOBODY, RIVALS, Rivals, rivals_of
+from pools.failover import returns
 from pools.providers.profile import Profile, profile_of
 from pools.providers.rollup import Catalogue
 from pools.routes import Route, routes_of
@@ -86,6 +87,7 @@ class World:
     transactional_ips: frozenset[int] = frozenset()  # of all, those that serve a transactional stream
     bulk_pools: frozenset[int] = frozenset()  # pools that serve a stream of another purpose
     rules: list[Any] = field(default_factory=list)  # the rows that the rule book was made of: compiling takes 40 ms, and they seldom change
+    share: int = 100  # of its connections and rates, in percent, what this engine's node may use: less while it comes back
     asked_at_s: float = 0.0  # this machine's monotonic clock before `now` was asked for
 
     def provider(self, provider_id: int) -> tuple[str, Profile]:
@@ -99,8 +101,8 @@ class World:
         if ip and hour is None and day is None and not (facts and facts.warmed):
             hour, day = ip.first_caps
         if facts is None:
-            return FREE if hour is None and day is None else Trial(warm_per_hour=hour, warm_per_day=day)
-        return Trial(facts.share, facts.probation_per_hour, hour, day, facts.state == "probation")
+            return FREE if hour is None and day is None and self.share == 100 else Trial(self.share, warm_per_hour=hour, warm_per_day=day)
+        return Trial(max(1, facts.share * self.share // 100), facts.probation_per_hour, hour, day, facts.state == "probation")
 
     def own_members(self, pool_id: int) -> dict[int, int]:
         """Which of this engine's IPs serve a pool, with their handicap."""
@@ -126,6 +128,7 @@ def load_world(connection: Connection, engine_id: int, node: str, former: World 
     """Take what IPs are free, and look at everything. Rules and providers are read again only when a minute has passed."""
     with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
         ips, leaving = take_and_look(cursor, engine_id, node)
+        share = returns.look(cursor, node, first=former is None)
         # Taken before the question: an engine whose clock lagged by the time of loading would not see what became ready just now.
         asked_at_s = time.monotonic()
         row = cursor.execute(NOW).fetchone()
@@ -146,7 +149,7 @@ def load_world(connection: Connection, engine_id: int, node: str, former: World 
         slow, rules = _slow_facts(cursor, former, now)
     first_ips = frozenset(ip for row in purposes if row["first"] for ip in pools.get(row["pool_id"], {}))
     bulk = frozenset(row["pool_id"] for row in purposes if row["others"])
-    return World(now, ips, pools, *slow, routes, exceptions, paths, rivals, leaving, first_ips, bulk, rules, asked_at_s)
+    return World(now, ips, pools, *slow, routes, exceptions, paths, rivals, leaving, first_ips, bulk, rules, share, asked_at_s)
 
 
 def _slow_facts(cursor: Any, former: World | None, now: datetime) -> tuple[_Slow, list[Any]]:

@@ -15,6 +15,7 @@ from delivery.smtp.channel import CLOSING, Channel
 from delivery.smtp.commands import DATA, DOT, QUIT, RSET, Commands, commands_for, has_bare_line_ends, stuffed
 from delivery.smtp.features import Features
 from delivery.smtp.target import Target, Timeouts
+from delivery.smtp.unheard import is_unheard
 from delivery.smtp.wire import Envelope, Failure, Phase, Reply, Transcript
 
 __all__ = ["Envelope", "Features", "Session", "Transcript"]
@@ -278,6 +279,12 @@ class Session:
             finally:
                 self._busy = False
         channel.abort()
+
+    @property
+    def unheard(self) -> bool:
+        """What was written does not reach the peer."""
+        line = self._channel.transport.get_extra_info("socket") if self._channel.transport and not self._channel.ended else None
+        return line is not None and is_unheard(line.fileno())
 
     def abort(self) -> None:
         """Close now, without a word."""

@@ -26,6 +26,7 @@ from mailplatform.tenants.keys import make_key
 from mailplatform.tenants.models import DOMAIN, ApiKey, DkimKey, SendingDomain, Tenant, User
 from mailplatform.up.history import make_history
 from mailplatform.up.installation import write_private
+from pools.failover.policy import install as install_failover
 from pools.models import Node, Pool, PoolMember, SendingIP, Stream, Zone
 from pools.neighbours.policy import install as install_policy
 from pools.purposes import Purpose
@@ -63,6 +64,7 @@ TENANTS = (
 
 
 def everything(data: Path) -> None:
+    install_failover()
     install_policy()
     install_reputation()
     if settings.MAIL_MODE == "live":
