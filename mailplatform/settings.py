@@ -318,6 +318,7 @@ _ENGINE_SLICE_S = 3600
 Q_CLUSTER_NAME = env("Q_CLUSTER_NAME", default="jobs")
 _CLUSTER = {
     "orm": "default",
+    "broker_class": "mailplatform.shell.database.broker.PatientBroker",
     "workers": 1,
     "recycle": 50,
     "timeout": 600,

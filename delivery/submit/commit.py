@@ -5,14 +5,19 @@ a WARNING instead of an error when the wait for a standby was cut short ("the tr
 not have been replicated"): that is no acceptance. Never: hides an error; the caller answers 503 and the tenant asks again.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from django.conf import settings
 from django.db import Error, connection, transaction
-from psycopg import Connection, Cursor
+from psycopg import Cursor
 from psycopg.errors import Diagnostic
 
 from mailplatform.shell.database.away import is_away, short
+from mailplatform.shell.database.watched import WatchedConnection
+
+COMMITS_WITHIN_S = 5.0
 
 
 class NotCertain(Exception):
@@ -38,6 +43,9 @@ def committed() -> Iterator[Cursor]:
             raw.add_notice_handler(notice)  # from here on it is COMMIT that speaks
             handlers.callback(raw.remove_notice_handler, notice)
             is_committing = True
+            # It waits for a synchronous standby, which may be gone without anybody having told the primary (docs/database.md).
+            raw.until_s = time.monotonic() + max(COMMITS_WITHIN_S, settings.DATABASE_WAIT_S)
+            handlers.callback(setattr, raw, "until_s", float("inf"))
     except Error as error:
         if is_committing and is_away(error):
             raise NotCertain(short(error)) from error
@@ -54,7 +62,7 @@ def reading() -> Iterator[Cursor]:
         yield cursor
 
 
-def _usable() -> Connection:
+def _usable() -> WatchedConnection:
     """Django's connection, made anew where the database was restarted since the last request (its own cursors look by themselves)."""
     if connection.connection is not None and connection.connection.closed and not connection.in_atomic_block:
         connection.close()

@@ -25,12 +25,12 @@ KEEPS = {"wal_keep_size": "512MB", "hot_standby": "on"}
 class Pair:
     """`primary` and `standby` say who is what now; `url` names both."""
 
-    def __init__(self, folder: Path, like: EmbeddedPostgres | None = None, **settings: str) -> None:
-        """`like`: a server whose data they begin with."""
+    def __init__(self, folder: Path, like: Path | None = None, **settings: str) -> None:
+        """`like`: the socket folder of a server whose data they begin with."""
         self.primary, self.standby = (EmbeddedPostgres(folder / name, **KEEPS, **settings) for name in ("one", "two"))
         self._folders = [self.primary.socket_folder, self.standby.socket_folder]
         if like is not None:
-            _copy(like.socket_folder, self.primary)
+            _copy(like, self.primary)
         self.primary.make()
         (self.primary.cluster / "postgresql.conf").write_text("")  # what the command line says otherwise would spoil every reload
         self.primary.start()
@@ -56,6 +56,20 @@ class Pair:
         for process in _processes(self.primary):
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.send_signal(which)
+
+    @contextlib.contextmanager
+    def out_of_touch(self) -> Iterator[None]:
+        """The standby is told nothing meanwhile."""
+        senders = [process for process in _processes(self.primary) if "walsender" in " ".join(process.cmdline())]
+        assert senders
+        for process in senders:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in senders:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.resume()
 
     # -- what a cluster manager does ----------------------------------------------------------------------------------
 
@@ -114,7 +128,7 @@ class Pair:
 
 
 @contextlib.contextmanager
-def pair(like: EmbeddedPostgres | None = None, **settings: str) -> Iterator[Pair]:
+def pair(like: Path | None = None, **settings: str) -> Iterator[Pair]:
     folder = Path(tempfile.mkdtemp(prefix="mp-pair-"))
     made = None
     try:

@@ -2,7 +2,9 @@
 
 import pytest
 
+from mailplatform.shell.database import connect
 from mailplatform.shell.database.address import django_database, ordered, parameters, servers
+from mailplatform.shell.database.silence import server_at
 
 SEVERAL = "postgresql://mailer:secret@one:5432,two:5433/mail?sslmode=verify-full"
 
@@ -24,14 +26,24 @@ def test_what_the_address_says_itself_holds() -> None:
     assert found["options"] == "-c jit=off -c statement_timeout=1"
 
 
-@pytest.mark.parametrize(("first", "order"), [(("two", "5433"), "two,one"), (("one", "5432"), "one,two"), (("x", "5432"), "one,two"), (None, "one,two")])
-def test_the_last_primary_is_asked_first(first: tuple[str, str] | None, order: str) -> None:
-    assert ordered(parameters(SEVERAL), first)["host"] == order
+@pytest.mark.parametrize(("ranks", "order"), [({"two": 0, "one": 1}, "two,one"), ({"two": 1, "one": 1}, "one,two"), ({"one": 2, "two": 1}, "two,one")])
+def test_servers_are_asked_by_rank_and_keep_their_ports(ranks: dict[str, int], order: str) -> None:
+    found = ordered(parameters(SEVERAL), lambda server: ranks[server[0]])
+    assert found["host"] == order
+    assert set(servers(found)) == {("one", "5432"), ("two", "5433")}
+
+
+def test_the_last_primary_is_asked_first_and_a_lost_one_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    here, there = ("rank.test", "1"), ("rank.test", "2")
+    monkeypatch.setattr(connect, "_last", there)
+    assert sorted([here, there], key=connect._rank) == [there, here]
+    monkeypatch.setattr(server_at(*there), "_gone_s", float("inf"))
+    assert sorted([here, there], key=connect._rank) == [here, there]
 
 
 def test_folders_of_sockets_are_servers_too() -> None:
     found = parameters("postgresql://mailer@/mail?host=%2Frun%2Fone,%2Frun%2Ftwo")
-    assert ordered(found, ("/run/two", "5432"))["host"] == "/run/two,/run/one"
+    assert ordered(found, lambda server: server != ("/run/two", "5432"))["host"] == "/run/two,/run/one"
 
 
 def test_django_is_told_the_same() -> None:

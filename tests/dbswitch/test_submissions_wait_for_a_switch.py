@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 from django.db import connection, connections
 from django.test import Client
+from django_q.brokers import get_broker
 
 from delivery.models import Message
+from delivery.submit import commit
 from mailplatform.shell.database import patience
+from mailplatform.shell.database.broker import PatientBroker
 from mailplatform.tenants.models import User
 from tests.api.test_nothing_is_accepted_without_a_commit import AT_COMMIT, UNDO
 from tests.api.world import Sender, make_sender
@@ -127,6 +130,30 @@ def test_an_answer_under_a_key_is_confirmed_by_a_commit_of_its_own(client: Clien
             cursor.execute(UNDO.replace("delivery_waiting", "delivery_idempotencykey"))
     again = sender.post(client, "messages", sender.message(), **key)
     assert (again.status_code, again["Idempotency-Replayed"]) == (202, "true")
+
+
+def test_a_commit_that_waits_for_a_lost_standby_is_given_up(client: Client, sender: Sender, monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    monkeypatch.setattr(commit, "COMMITS_WITHIN_S", 0.5)
+    settings.DATABASE_WAIT_S = 0.5
+    with connection.cursor() as cursor:
+        cursor.execute(AT_COMMIT.format(what="PERFORM pg_sleep(4)"))
+    try:
+        began = time.monotonic()
+        assert sender.send(client).status_code == 503
+        assert time.monotonic() - began < 4
+    finally:
+        with connection.cursor() as cursor:  # waits for the one that was given up
+            cursor.execute(UNDO)
+
+
+def test_a_cluster_that_loses_its_broker_asks_it_again(sender: Sender, away: Away) -> None:
+    broker = get_broker("jobs")
+    assert isinstance(broker, PatientBroker)
+    away.begin()
+    assert broker.dequeue() is None
+    away.end()
+    broker.enqueue("a task")
+    assert [payload for _, payload in broker.dequeue()] == ["a task"]
 
 
 def test_a_page_says_that_the_database_is_away(client: Client, away: Away) -> None:

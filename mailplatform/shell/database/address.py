@@ -5,7 +5,7 @@ noticed in seconds and a standby is never taken for the primary. With several se
 each one that is frozen or cut off costs its whole connect_timeout.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
@@ -17,16 +17,17 @@ DEFAULT_PORT = "5432"
 _DJANGO = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
 
 Server = tuple[str, str]  # host and port as the address names them
+Rank = Callable[[Server], int]
 
 
-def parameters(url: str, options: str = "", first: Server | None = None, **own: Any) -> dict[str, Any]:
-    """What libpq is to be told. `options` go behind the address's own; `own` goes before its."""
+def parameters(url: str, options: str = "", rank: Rank | None = None, **own: Any) -> dict[str, Any]:
+    """What libpq is to be told. `options` go behind the address's own; `own` goes before its; `rank`: which server is asked first."""
     given = conninfo_to_dict(url)
     timeout_s = CONNECT_TIMEOUT_OF_SEVERAL_S if len(servers(given)) > 1 else CONNECT_TIMEOUT_S
     found = {**DEFAULTS, "connect_timeout": timeout_s, **given, **own}
     if options:
         found["options"] = f"{given.get('options', '')} {options}".strip()
-    return ordered(found, first)
+    return ordered(found, rank)
 
 
 def servers(given: Mapping[str, Any]) -> list[Server]:
@@ -37,13 +38,11 @@ def servers(given: Mapping[str, Any]) -> list[Server]:
     return [(host, port or DEFAULT_PORT) for host, port in zip(hosts, ports, strict=False)]
 
 
-def ordered(found: dict[str, Any], first: Server | None) -> dict[str, Any]:
-    """The same, with `first` before the others."""
-    named = servers(found)
-    if first is None or first not in named or len(named) < 2 or found.get("hostaddr"):
+def ordered(found: dict[str, Any], rank: Rank | None) -> dict[str, Any]:
+    """The same, with the servers of the lowest rank before the others."""
+    if rank is None or len(named := servers(found)) < 2 or found.get("hostaddr"):
         return found
-    at = named.index(first)
-    named = [*named[at:], *named[:at]]
+    named.sort(key=rank)
     return {**found, "host": ",".join(host for host, _ in named), "port": ",".join(port for _, port in named)}
 
 

@@ -11,8 +11,8 @@ import threading
 import time
 from pathlib import Path
 
-SILENT_S = 2.0
-ANSWER_WITHIN_S = 1.5
+SILENT_S = 1.5
+ANSWER_WITHIN_S = 1.2
 _SSL_REQUEST = (8).to_bytes(4, "big") + (80877103).to_bytes(4, "big")  # https://www.postgresql.org/docs/current/protocol-message-formats.html
 
 
@@ -28,6 +28,11 @@ class ServerHeard:
     def answered(self) -> None:
         """A statement of anybody in this process had its answer."""
         self._heard_s = time.monotonic()
+
+    @property
+    def is_lost(self) -> bool:
+        """Given up, and not heard of since."""
+        return self._gone_s > self._heard_s
 
     def is_gone(self, opened_s: float, waiting_since_s: float) -> bool:
         """Whether a connection, opened and waiting since then, is to be given up. Has the server asked when it has been silent for long."""

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg import AsyncConnection, Connection
 
+from mailplatform.shell.database.address import DEFAULT_PORT
 from mailplatform.shell.database.silence import ServerHeard, server_at
 
 T = TypeVar("T")
@@ -24,10 +25,11 @@ class ServerGone(psycopg.OperationalError):
 class WatchedConnection(Connection[Any]):
     _opened_s: float = 0.0
     _server: ServerHeard | None = None
+    until_s: float = float("inf")  # on the monotonic clock; nothing waits longer than that, whether the server lives or not
 
     def wait(self, gen: _Steps[T], *arguments: Any, **named: Any) -> T:  # type: ignore[override]
         try:
-            return super().wait(_watched(gen, *_seen(self)), *arguments, **named)
+            return super().wait(_watched(gen, *_seen(self), self.until_s), *arguments, **named)
         except ServerGone:
             self.pgconn.finish()
             raise
@@ -49,13 +51,13 @@ def _seen(connection: Any) -> tuple[ServerHeard, float]:
     """(the server, since when this connection is open); looked up at its first statement."""
     if connection._server is None:
         raw = connection.pgconn
-        connection._server = server_at((raw.host or b"").decode(), (raw.port or b"").decode())
+        connection._server = server_at((raw.host or b"").decode(), (raw.port or b"").decode() or DEFAULT_PORT)
         connection._opened_s = time.monotonic()
     return connection._server, connection._opened_s
 
 
-def _watched(gen: _Steps[T], server: ServerHeard, opened_s: float) -> _Steps[T]:
-    """The same steps, as long as the server lives."""
+def _watched(gen: _Steps[T], server: ServerHeard, opened_s: float, until_s: float = float("inf")) -> _Steps[T]:
+    """The same steps, as long as the server lives and there is time."""
     since_s = time.monotonic()
     try:
         wanted = next(gen)
@@ -65,6 +67,8 @@ def _watched(gen: _Steps[T], server: ServerHeard, opened_s: float) -> _Steps[T]:
                 since_s = time.monotonic()
             elif server.is_gone(opened_s, since_s):
                 raise ServerGone(f"the database server has not answered for {time.monotonic() - since_s:.0f} s")
+            elif time.monotonic() > until_s:
+                raise ServerGone("the database server lives, and took longer than may be waited for")
             wanted = gen.send(ready)
     except StopIteration as end:
         server.answered()
