@@ -111,7 +111,7 @@ class NodeAgent:
                     beats.tick()
                     self._faults.on_time(now_s())
                     self.rhythm.pause(LOOK_EVERY_S, self._living_pidfds())
-            except psycopg.OperationalError as error:
+            except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction) as error:
                 log.warning("%s lost the database: %s", self.name, str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)
 
     def step(self, connection: psycopg.Connection[Any], incarnation: Incarnation) -> None:

@@ -58,7 +58,7 @@ class Watcher:
                 while not self.rhythm.stopping:
                     self.step(connection, incarnation)
                     self.rhythm.pause(LOOK_EVERY_S)
-            except psycopg.OperationalError as error:
+            except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction) as error:
                 log.warning("%s lost the database: %s", self.name, str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)
 
     def step(self, connection: psycopg.Connection[Any], incarnation: Incarnation) -> None:
