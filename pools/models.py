@@ -9,13 +9,13 @@ from django.db import models
 from django.db.models import F, Q
 
 from mailplatform.tenants.models import DOMAIN, Tenant
+from pools.failover.models import FailoverPolicy as FailoverPolicy
+from pools.failover.models import NodeReturn as NodeReturn
 from pools.listings.models import AddressCheck as AddressCheck
 from pools.listings.models import DnsblZone as DnsblZone
 from pools.listings.models import Listing as Listing
 from pools.listings.models import ListingPolicy as ListingPolicy
 from pools.listings.models import ProviderGrade as ProviderGrade
-from pools.failover.models import FailoverPolicy as FailoverPolicy
-from pools.failover.models import NodeReturn as NodeReturn
 from pools.neighbours.models import CappedHour as CappedHour
 from pools.neighbours.models import NeighboursPolicy as NeighboursPolicy
 from pools.neighbours.models import NeighboursProgress as NeighboursProgress

@@ -99,7 +99,7 @@ def places_of(ip_ids: Iterable[int]) -> dict[int, tuple[str, Place]]:
 
 def said_of(path: Path) -> Said:
     """What is kept of a path, as `standing` wants it."""
-    return Said(path.state, path.binds, path.binds_until, path.limits_now, path.why, path.suspended_until, path.circuit_failures)
+    return Said(path.state, path.binds, path.binds_until, path.limits_now, path.why, path.suspended_until, path.circuit_failures, path.state_why)
 
 
 def _members(pools: Collection[int]) -> dict[int, list[tuple[int, str]]]:

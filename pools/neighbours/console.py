@@ -25,6 +25,7 @@ from pools.neighbours import figures, newcomers, settle, word
 from pools.neighbours.models import Level, Mode, NewcomerCap, PoolMove, StandingAction, TenantStanding
 from pools.neighbours.policy import forget_cached, policy_now, rules_of
 from pools.neighbours.standing import Measure
+from pools.pages.why import made_of
 
 HISTORY_SHOWN = 30
 MOVES_SHOWN = 50
@@ -78,7 +79,7 @@ def _of(tenant: Tenant) -> dict[str, Any]:
         "advice": [ADVICE[measure] for measure in dict.fromkeys(Measure(each["rate"]["measure"]) for each in found)],
         "all_streams": Stream.objects.filter(tenant=tenant).order_by("purpose", "name"), "newcomer": NewcomerCap.objects.filter(tenant=tenant).first(),
         "accepted": figures.accepted_today(tenant.pk, at) if tenant.daily_cap is not None else 0,
-        "thresholds": _thresholds(),
+        "thresholds": _thresholds(), "made": made_of("tenant", at, tenant_id=tenant.pk),
     }  # fmt: skip
 
 

@@ -12,8 +12,8 @@ from mailplatform.shell.clock import now
 from mailplatform.shell.pages import action, back
 from mailplatform.shell.permissions import Permission
 from pools.models import Path
-from pools.reputation.act import cancel, confirm
 from pools.reputation.models import Action, PathStanding
+from pools.reputation.people import cancel, confirm
 
 
 @action(Permission.STEER)

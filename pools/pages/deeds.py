@@ -60,8 +60,8 @@ class Deed:
 
     @property
     def may_do(self) -> bool:
-        """Whether a person can do it by a button: what is proposed of a path."""
-        return self.proposed and self.ip_id is not None and self.provider_id is not None
+        """Whether a person can do it by a button: what is proposed of a path or an IP."""
+        return self.proposed and self.ip_id is not None
 
     @property
     def open(self) -> bool:

@@ -10,6 +10,9 @@ from pools.models import SendingIP
 from pools.pages import deeds, heat
 from pools.pages.deeds import Deed
 from pools.pages.heat import Strip
+from pools.pages.next_steps import whole_ip
+from pools.pages.why import Made, made_of
+from pools.reputation.policy import policy_now
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,8 @@ class IpPage:
     said: IpListings
     days: tuple[datetime, ...]
     warms: int  # of its paths, how many do
+    made: Made | None
+    rule: str  # when the whole IP leaves, as the policy has it
 
     @property
     def standing_deeds(self) -> tuple[Deed, ...]:
@@ -56,5 +61,6 @@ def read(ip: SendingIP, paths: Sequence[PathRow], at: datetime) -> IpPage:
     rows.sort(key=lambda row: (row.state == "open", row.score or 0.0))
     warms = sum(one.path.warm_per_day is not None for one in paths)
     days = tuple(at - timedelta(days=n) for n in range(6, -1, -1))
-    return IpPage(score, (*own, *rows), tuple(deeds.of_ip(ip)), listings_of([ip.pk])[ip.pk], days, warms)
+    made, rule = made_of("ip", at, ip_id=ip.pk), whole_ip(policy_now())
+    return IpPage(score, (*own, *rows), tuple(deeds.of_ip(ip)), listings_of([ip.pk])[ip.pk], days, warms, made, rule)
 

@@ -6,8 +6,9 @@ Promises: pure; says "at the earliest" of what evidence must still earn. Never: 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
-from mailplatform.shell.formats import about, duration, number
+from mailplatform.shell.formats import about, duration, number, plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,26 @@ def told(course: Course, rules: Rules, at: datetime) -> str:
     if course.step == 0:
         return f"It is probed now with at most {_trickle(rules)}; then {steps} of its rates ({each}). {_back(back, at)}"
     return f"The next step comes {_at(course.until, at)}: {steps} of its rates are left to go ({each}). {_back(back, at)}"
+
+
+class IpRule(Protocol):
+    """What of the policy speaks of whole IPs."""
+
+    mode: str
+    large_providers: int
+    ip_within_s: int
+    ip_stay_s: int
+
+
+def whole_ip(rules: IpRule) -> str:
+    """When an IP leaves at all providers, and comes back."""
+    if rules.mode == "off":
+        return "Reputation is off: no IP leaves by itself."
+    does = "it leaves everywhere" if rules.mode == "automatic" else "it is proposed that it leaves everywhere"
+    return (
+        f"When a block list that counts has it, or {plural(rules.large_providers, 'large provider')} lost it within {duration(rules.ip_within_s)}, {does}, for"
+        f" {duration(rules.ip_stay_s)} at least and as long as a list has it; then its paths come back by probation."
+    )
 
 
 def _at(until: datetime | None, at: datetime) -> str:

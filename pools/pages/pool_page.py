@@ -15,7 +15,7 @@ from pools.models import Pool, SendingIP
 from pools.pages import deeds, matrix_rows
 from pools.pages.deeds import Deed
 from pools.pages.matrix import OTHERS, OUT, Cell, Facts, Wanted, build
-from pools.pages.why import history, rules_now
+from pools.pages.why import Made, history, made_of, rules_now
 
 # Whole hours from their sums, the rest of the day from its minutes: what is summed up may be a few minutes old.
 _SHARES = """
@@ -54,6 +54,7 @@ class PoolPage:
     tenants: tuple[tuple[str, int], ...]
     deeds: tuple[Deed, ...]
     history: Chart
+    made: Made | None
     not_open: tuple[tuple[Cell, str, str], ...]  # cell, address, provider
 
     @property
@@ -107,7 +108,8 @@ def read(pool: Pool, at: datetime) -> PoolPage:
         told = leaves(ip, share, open_at, own, others, facts.names) if role == "own" else ""
         members.append(Member(ip, addresses.get(ip, "?"), role, tried, done, share, score, told))
     drawn = history(scope="pool", pool_id=pool.pk, at=at, rules=rules_now())
-    return PoolPage(tuple(members), delivered, tenants, tuple(deeds.of_pool(pool.pk)), drawn, _not_open(pool, facts, addresses))
+    made = made_of("pool", at, pool_id=pool.pk)
+    return PoolPage(tuple(members), delivered, tenants, tuple(deeds.of_pool(pool.pk)), drawn, made, _not_open(pool, facts, addresses))
 
 
 _ORDER = ("own", "borrowed", "fallback", "former")

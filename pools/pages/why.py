@@ -53,6 +53,21 @@ class Lost:
         return "broken" if self.points >= 20 else "limited" if self.points >= 0.5 else "good"
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What the score of an IP, a pool or a tenant was made of when it was last kept: its paths' (or its own) losses, weighed by what they send."""
+
+    score: float
+    at: datetime
+    lost: tuple[Lost, ...]
+
+
+def made_of(scope: str, at: datetime, **of: int) -> Made | None:
+    """None: it sent nothing in the last week."""
+    sample = ScoreSample.objects.filter(scope=scope, at__gte=at - HISTORY, **of).order_by("-at").first()
+    return Made(sample.score, sample.at, lost_of(sample.components)) if sample else None
+
+
 def why_of(path: Path, at: datetime) -> Why:
     standing = PathStanding.objects.filter(path=path).first()
     rules = rules_now()

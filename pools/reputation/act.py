@@ -11,13 +11,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 
 from mailplatform.shell import audit
 from mailplatform.shell.notices import clear_notice, raise_notice
-from pools.models import Path, Pool, SendingIP
+from pools.models import Path
 from pools.reputation.models import Action, PathStanding
-from pools.reputation.policy import policy_now
 
 BY = "reputation"
 NOTICE_PATH, NOTICE_IP, NOTICE_POOL = "path_left", "ip_left", "pool_short"
@@ -86,7 +84,7 @@ def change(one: Change, at: datetime) -> bool:
                 sentence=one.sentence, evidence=evidence, score=one.score, at=at, until=one.until, ended_at=at if ends else None,
             )  # fmt: skip
             _tell(action, one)
-            audit.record(BY, f"reputation {one.name}"[:60], _target(one.ip_id, one.provider_id), one.sentence, action_id=action.pk, score=one.score)
+            audit.record(BY, f"reputation {one.name}"[:60], target(one.ip_id, one.provider_id), one.sentence, action_id=action.pk, score=one.score)
     except _Stale:
         return False
     return True
@@ -118,77 +116,6 @@ def lapse(at: datetime) -> int:
     return Action.objects.filter(state=State.PROPOSED, until__lte=at).update(state=State.OVER, ended_at=at)
 
 
-@transaction.atomic
-def confirm(action: Action, by: object, at: datetime) -> bool:
-    """A person does what was proposed. False: it is not as it was then."""
-    action = Action.objects.select_for_update().get(pk=action.pk)
-    if action.state != State.PROPOSED or action.scope != Action.Scope.PATH:
-        return False
-    path = Path.objects.filter(ip=action.ip_id, provider=action.provider_id).first()
-    if path is None:
-        return False
-    standing = PathStanding.objects.filter(path=path).first()
-    before, after = (action.evidence.get(name, {}) for name in ("before", "after"))
-    values = {**action.evidence.get("standing", {}), "since": at}
-    until = at + timedelta(seconds=values["stay_s"]) if values.get("stay_s") else None
-    values |= {"until": until, "entries": [datetime.fromisoformat(entry) for entry in values.get("entries", ())]}
-    proposed = Change(
-        path.pk, path.ip_id, path.provider_id, standing.version if standing else 0, _word(before), _word(after, action.sentence), action.name,
-        action.sentence, {name: value for name, value in values.items() if name in _KEPT}, action.evidence, action.score or 0.0, until,
-    )  # fmt: skip
-    if not change(proposed, at):
-        return False
-    Action.objects.filter(pk=action.pk).update(ended_by=_name(by))
-    audit.record(by, "reputation confirmed", _target(action.ip_id, action.provider_id), f"Did what was proposed: {action.sentence}", action_id=action.pk)
-    return True
-
-
-@transaction.atomic
-def cancel(action: Action, by: object, at: datetime) -> bool:
-    """Undo what it did, and do not do it again on the same evidence for the policy's grace. False: it was over already."""
-    action = Action.objects.select_for_update().get(pk=action.pk)
-    if action.state not in (State.DONE, State.PROPOSED):
-        return False
-    was_done = action.state == State.DONE
-    Action.objects.filter(pk=action.pk).update(state=State.CANCELLED, ended_at=at, ended_by=_name(by))
-    grace = timedelta(seconds=policy_now().grace_s)
-    match action.scope:
-        case Action.Scope.PATH:
-            _open_again(Q(ip=action.ip_id, provider=action.provider_id), at, at + grace, undo=was_done)
-            clear_notice(NOTICE_PATH, f"{action.ip_id}/{action.provider_id}", _name(by))
-        case Action.Scope.IP if was_done and action.name == Name.IP_OUT:
-            SendingIP.objects.filter(pk=action.ip_id or 0, state=SendingIP.State.QUARANTINED).update(state=SendingIP.State.ACTIVE, state_why="")
-            _open_again(Q(ip=action.ip_id, standing__memory__with_ip=True), at, at + grace, undo=True)
-            clear_notice(NOTICE_IP, str(action.ip_id), _name(by))
-        case Action.Scope.IP:
-            clear_notice(NOTICE_IP, str(action.ip_id), _name(by))
-        case Action.Scope.POOL if was_done and action.name == Name.BORROWING_ENDS:
-            Pool.objects.filter(pk=action.pool_id or 0).update(borrowing_closed_at=None)
-        case Action.Scope.POOL:
-            clear_notice(NOTICE_POOL, f"{action.pool_id}/{action.provider_id or 0}", _name(by))
-    audit.record(by, "reputation cancelled", _target_of(action), f"Cancelled: {action.sentence}", action_id=action.pk)
-    return True
-
-
-def respect(path_id: int, version: int, at: datetime) -> bool:
-    """A person opened by hand what reputation had closed: so it is, with the grace of a cancelled action."""
-    values = {"state": "open", "step": 0, "until": None, "covering": False, "memory": {"fresh_at": at.isoformat()}}
-    grace_until = at + timedelta(seconds=policy_now().grace_s)
-    with transaction.atomic():
-        guarded = PathStanding.objects.filter(pk=path_id, version=version).exclude(state="open")
-        if not guarded.update(**values, since=at, grace_until=grace_until, version=version + 1, updated_at=at):
-            return False
-        path = Path.objects.get(pk=path_id)
-        Path.objects.filter(pk=path_id).update(share=100, probation_per_hour=None, state_why="")
-        open_ones = Action.objects.filter(ip=path.ip_id, provider=path.provider_id, scope=Action.Scope.PATH, state=State.DONE)
-        open_ones.update(state=State.CANCELLED, ended_at=at, ended_by="whoever opened the path")
-        clear_notice(NOTICE_PATH, f"{path.ip_id}/{path.provider_id}")
-    return True
-
-
-_KEPT = ("state", "since", "step", "entries", "memory", "until", "covering", "grace_until", "score", "components", "sentence")
-
-
 def _stand(one: Change, at: datetime) -> None:
     """The guard: whoever comes second finds another version."""
     values = {**one.standing, "version": one.version + 1, "updated_at": at}
@@ -202,22 +129,6 @@ def _stand(one: Change, at: datetime) -> None:
         raise _Stale from second
 
 
-def _open_again(paths: Q, at: datetime, grace_until: datetime, undo: bool) -> None:
-    """As a person wants it; a path that a person paused stays so."""
-    for path in Path.objects.select_for_update(of=("self",)).filter(paths).select_related("standing"):
-        standing: PathStanding | None = getattr(path, "standing", None)
-        if undo and path.state in (Path.State.QUARANTINED, Path.State.PROBATION, Path.State.OPEN):
-            values: dict[str, Any] = {"state": Path.State.OPEN, "share": 100, "probation_per_hour": None, "state_why": "", "lifted_at": at}
-            Path.objects.filter(pk=path.pk).update(**values, updated_at=at)
-        opened = {"state": "open", "since": at, "step": 0, "until": None, "covering": False, "memory": {"fresh_at": at.isoformat()}} if undo else {}
-        kept = {"grace_until": grace_until, "updated_at": at, **opened}
-        if standing is None:
-            PathStanding.objects.create(path=path, version=1, **{"since": at, **kept})
-        else:
-            PathStanding.objects.filter(pk=path.pk).update(version=standing.version + 1, **kept)
-        Action.objects.filter(ip=path.ip_id, provider=path.provider_id, scope=Action.Scope.PATH, state=State.DONE).update(state=State.OVER, ended_at=at)
-
-
 def _tell(action: Action, one: Change) -> None:
     scope = f"{one.ip_id}/{one.provider_id}"
     if one.name in _TELLS:
@@ -227,10 +138,6 @@ def _tell(action: Action, one: Change) -> None:
         clear_notice(NOTICE_PATH, scope)
 
 
-def _word(data: Mapping[str, Any], why: str = "") -> Word:
-    return Word(str(data.get("state", "open")), int(data.get("share", 100)), data.get("per_hour"), why)
-
-
 def _plain(values: Mapping[str, Any], at: datetime) -> dict[str, Any]:
     """Of the standing what a proposal carries as JSON; its stay begins when it is confirmed."""
     kept = {name: value for name, value in values.items() if name in ("state", "step", "memory", "covering", "score", "components", "sentence")}
@@ -238,20 +145,11 @@ def _plain(values: Mapping[str, Any], at: datetime) -> dict[str, Any]:
     return {**kept, "stay_s": (until - at).total_seconds() if until else None, "entries": [entry.isoformat() for entry in values.get("entries", ())]}
 
 
-def _target(ip_id: int | None, provider_id: int | None) -> str:
+def target(ip_id: int | None, provider_id: int | None) -> str:
+    """Of a path, for the audit."""
     path = Path.objects.filter(ip=ip_id, provider=provider_id).select_related("ip", "provider").first()
     return f"path {path}" if path else "path"
 
 
-def _target_of(action: Action) -> str:
-    if action.scope == Action.Scope.PATH:
-        return _target(action.ip_id, action.provider_id)
-    return f"{action.scope} {action.ip or action.pool or action.tenant or ''}"
-
-
 def _page(path_id: int) -> str:
     return f"/paths/{path_id}/"
-
-
-def _name(by: object) -> str:
-    return str(getattr(by, "email", by))[:200]

@@ -47,7 +47,7 @@ def judge(known: Mapping[Key, Known], outside: Outside, pools: Mapping[int, Plac
             out |= {ip.pk} if is_out else set()
         elif policy.mode is Mode.PROPOSE:
             _propose(ip, change, at)
-            out |= {ip.pk} if is_out else set()
+            out.add(ip.pk)  # one proposal, not one for each of its paths besides
         elif change.name == Name.IP_BACK:
             bring_back(ip, change.sentence, at)
         elif all(left(pool, ip.pk, ()) is not Left.NOTHING for pool in serving(pools.values(), ip.pk)) and take_out(ip, change, policy, at):

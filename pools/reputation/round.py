@@ -9,7 +9,7 @@ change is made by one (act).
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
-from pools.reputation import act, blame
+from pools.reputation import act, blame, people
 from pools.reputation.blame import NOTHING_SAID, Blame
 from pools.reputation.hearing import Key
 from pools.reputation.judging import judge
@@ -78,7 +78,7 @@ def _hear_people(memory: Memory, one: Known, policy: Policy, at: datetime) -> No
         memory.answers.pop(one.key, None)
         if one.fresh_at and at - one.fresh_at < FRESH:
             memory.forget(one.key, policy, at)
-    if one.standing.state is not State.OPEN and one.state == "open" and act.respect(one.path_id, one.version, at):
+    if one.standing.state is not State.OPEN and one.state == "open" and people.respect(one.path_id, one.version, at):
         memory.forget(one.key, policy, at)
 
 

@@ -19,6 +19,7 @@ TENANTS_MOST = 45.0
 ENOUGH = 4.0  # times the floor: so many attempts, and a window speaks for itself; fewer, and the next longer one does
 FAST_LATER = 0.15  # of few answers more must be refused than of many
 OTHERS_PRIOR = 10.0  # attempts without trouble that every provider is credited with
+FAST_PRIOR = 5.0  # where few answers are remembered: a handful of IPs must be believed, too
 SEVERITY = {"critical": 1.0, "warning": 0.15}
 GRADES = {"bad": 1.0, "poor": 0.6, "fair": 0.2}
 
@@ -73,8 +74,8 @@ def points(windows: Windows, provider_windows: Windows, external: External, poli
     others = provider_windows - windows
     enough = ENOUGH * policy.block_floor
     # What has just begun for everybody shows first in the others' last seconds and last answers: their history must not speak against one path.
-    now = not_below(_share(others.now_refused, others.now_attempted) - _share(others.fast_refused, others.fast_attempted), 0.0)
-    now = now + _share(others.fast_refused, others.fast_attempted)
+    last = _share(others.fast_refused, others.fast_attempted, FAST_PRIOR)
+    now = not_below(_share(others.now_refused, others.now_attempted, FAST_PRIOR) - last, 0.0) + last
     short = _refusals(windows.short_attempted, windows.short_refused, _share(others.short_refused, others.short_attempted), 0.0, policy)
     middle = _refusals(windows.middle_attempted, windows.middle_refused, _share(others.middle_refused, others.middle_attempted), 0.0, policy)
     fast = _refusals(windows.fast_attempted, windows.fast_refused, now, FAST_LATER, policy)
@@ -144,9 +145,9 @@ def score_of_tenant(windows: Windows, policy: Policy) -> Score:
     return Score(100.0 - sum(one.lost for one in components), components)
 
 
-def _share(refused: Figure, attempted: Figure) -> Figure:
+def _share(refused: Figure, attempted: Figure, prior: float = OTHERS_PRIOR) -> Figure:
     """What other IPs hear."""
-    return refused / (attempted + OTHERS_PRIOR)
+    return refused / (attempted + prior)
 
 
 def _refusals(attempted: Figure, refused: Figure, elsewhere: Figure, later: float, policy: Policy) -> Figure:

@@ -46,6 +46,7 @@ def told(place: Place = HERE, **said: object) -> str:
         ({"binds": "circuit", "until": NOW, "circuit_failures": 4}, "it is probed with the next delivery."),
         ({"state": "paused", "binds": "rate"}, "The path was paused by an operator."),
         ({"state": "quarantined", "why": "3 blocks"}, "The path is in quarantine because of 3 blocks."),
+        ({"state": "quarantined", "why": "a reply", "state_why": "Score 12, below 50."}, "The path is in quarantine: Score 12, below 50."),
     ],
 )  # fmt: skip
 def test_each_hold_has_its_sentence(said: dict, words: str) -> None:

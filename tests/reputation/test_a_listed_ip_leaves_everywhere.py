@@ -2,10 +2,10 @@
 
 import pytest
 
-from mailplatform.shell.models import Notice
+from mailplatform.shell.models import AuditEntry, Notice
 from pools.models import Listing, Path, PoolMember, SendingIP
-from pools.reputation.act import cancel
 from pools.reputation.models import Action
+from pools.reputation.people import cancel, confirm
 from tests.reputation.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -94,3 +94,25 @@ def test_an_ip_that_a_person_paused_is_let_alone() -> None:
     world.passes(4)
     assert _ip(world).state == "paused"
     assert not Action.objects.exists()
+
+
+def test_what_is_proposed_of_a_whole_ip_a_person_does_unless_it_would_empty_a_pool() -> None:
+    world = World.build(**QUICK, mode="propose")
+    listing = _listed(world)
+    world.passes(4)
+    out = Action.objects.get()
+    assert (out.scope, out.name, out.state, _ip(world).state) == ("ip", "ip_out", "proposed", "active")
+    SendingIP.objects.exclude(pk=world.ips[0].pk).update(state="paused")
+    assert not confirm(out, "someone@example.com", world.at)
+    SendingIP.objects.exclude(pk=world.ips[0].pk).update(state="active")
+    assert confirm(out, "someone@example.com", world.at)
+    assert (_ip(world).state, world.path(0).state) == ("quarantined", "quarantined")
+    assert AuditEntry.objects.get(action="reputation confirmed").actor == "someone@example.com"
+    assert not confirm(out, "someone@example.com", world.at), "it was done"
+    listing.cleared_at = world.at
+    listing.save()
+    world.passes(30)
+    back = Action.objects.get(name="ip_back", state="proposed")
+    assert _ip(world).state == "quarantined"
+    assert confirm(back, "someone@example.com", world.at)
+    assert (_ip(world).state, world.path(0).state) == ("active", "quarantined"), "its paths come back by their own probation"

@@ -144,7 +144,7 @@ def test_an_operators_pause_is_never_touched() -> None:
 
 
 def test_in_mode_propose_it_is_written_once_and_a_person_does_it() -> None:
-    from pools.reputation.act import confirm
+    from pools.reputation.people import confirm
 
     world = World.build(mode="propose")
     world.is_blocked(0, {0: 12, 1: 12})

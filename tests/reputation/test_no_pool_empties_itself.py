@@ -6,8 +6,8 @@ import pytest
 
 from mailplatform.shell.models import Notice
 from pools.models import Node, Path, Pool, PoolMember, SendingIP
-from pools.reputation.act import cancel
 from pools.reputation.models import Action, PoolMinute
+from pools.reputation.people import cancel
 from tests.reputation.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)

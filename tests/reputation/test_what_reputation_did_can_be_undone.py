@@ -6,8 +6,8 @@ import pytest
 
 from mailplatform.shell.models import AuditEntry, Notice
 from pools.models import Path
-from pools.reputation.act import cancel
 from pools.reputation.models import Action
+from pools.reputation.people import cancel
 from tests.reputation.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
