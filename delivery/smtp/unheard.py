@@ -15,7 +15,7 @@ MANY = 3  # 1.4 s at the soonest
 
 def is_unheard(descriptor: int) -> bool:
     """Whether the same bytes were sent MANY times again, and nothing was acknowledged since."""
-    with contextlib.suppress(OSError, IndexError):
+    with contextlib.suppress(OSError, ValueError, IndexError):
         line = socket.socket(fileno=descriptor)
         try:
             info = line.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LENGTH)
