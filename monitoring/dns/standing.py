@@ -24,7 +24,7 @@ class Cause:
 
 
 def all_sets() -> list[RecordSet]:
-    targets = RecordTarget.objects.prefetch_related("endpoints").order_by("priority", "-weight", "value")
+    targets = RecordTarget.objects.prefetch_related("endpoints__zone").order_by("priority", "-weight", "value")
     return list(RecordSet.objects.select_related("dns_zone").prefetch_related(Prefetch("targets", targets)))
 
 
@@ -43,11 +43,13 @@ def rules_of(row: RecordSet) -> Rules:
 
 
 def target_of(target: RecordTarget, row: RecordSet) -> Target:
-    """An endpoint of which nobody has spoken yet is no reason to leave a target, and none to take it up."""
+    """An endpoint of which nobody has spoken yet is no reason to leave a target, and none to take it up; one in a zone out of service is."""
     asked = [endpoint for endpoint in target.endpoints.all() if endpoint.enabled]
     counts = [endpoint.state == Endpoint.State.UP or (endpoint.state == Endpoint.State.UNKNOWN and target.value in row.published) for endpoint in asked]
-    lives = not asked or (any(counts) if row.rule == RecordSet.Rule.ANY else all(counts))
-    since = max((endpoint.since for endpoint in asked if endpoint.since), default=None)
+    zones = [endpoint.zone for endpoint in asked if endpoint.zone]
+    in_service = all(zone.state == zone.State.ACTIVE for zone in zones)
+    lives = in_service and (not asked or (any(counts) if row.rule == RecordSet.Rule.ANY else all(counts)))
+    since = max((at for at in (*(endpoint.since for endpoint in asked), *(zone.state_at for zone in zones)) if at), default=None)
     return Target(target.value, lives, target.priority, target.weight, since)
 
 

@@ -67,7 +67,7 @@ def place_out(request: HttpRequest, kind: str, name: str, how: str) -> HttpRespo
         sentence = f"{state.capitalize()} {outage.name_of(place)}{f': {why}' if why else ''}."
         figures = {"in_hand": seen.in_hand, "per_s": round(seen.per_s, 2), "carries": seen.capacity.carries}
         record_request(request, f"{kind} {state}", place, sentence, why=why, before=before, figures=json.dumps(figures))
-        offer_undo(request, "place out of service", outage.name_of(place), sentence, kind=kind, name=name)
+        offer_undo(request, "place out of service", outage.name_of(place), sentence, what=kind, name=name)
     return redirect("nodes")
 
 
@@ -81,10 +81,10 @@ def place_back(request: HttpRequest, kind: str, name: str) -> HttpResponse:
 
 
 @undoer("place out of service")
-def _take_back(request: HttpRequest, *, kind: str, name: str) -> str:
-    place = _place(kind, name)
+def _take_back(request: HttpRequest, *, what: str, name: str) -> str:
+    place = _place(what, name)
     outage.give_back(place, str(request.user))
-    return f"{outage.name_of(place).capitalize()} is in service again."
+    return f"{what.capitalize()} {name} is in service again."
 
 
 @action(Permission.STEER)

@@ -16,6 +16,7 @@ from django.db import connection, transaction
 
 from mailplatform.shell.clock import now
 from mailplatform.shell.formats import plural, rate
+from monitoring.endpoints.verdicts import CHANNEL
 from monitoring.zones.capacity import Verdict, without
 from pools.models import Node, PlaceState, Zone
 
@@ -129,6 +130,8 @@ def _locked(place: Place) -> Place:
 def _write(row: Place, state: PlaceState, why: str, by: str) -> None:
     row.state, row.state_why, row.state_by, row.state_at = state, why.strip()[:500], by[:200], now()
     row.save(update_fields=["state", "state_why", "state_by", "state_at"])
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, '')", [CHANNEL])  # whoever looks after DNS names looks at once
 
 
 def _nodes_of(place: Place) -> list[int]:

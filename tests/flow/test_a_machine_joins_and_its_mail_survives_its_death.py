@@ -15,6 +15,7 @@ from mailplatform.up import survivors
 from tests.flow.platform import OWN_SETTINGS, ROOT, Client, Platform, running, wait_until
 from tests.flow.words import fresh
 
+PATIENCE_S = 180  # the machine may be busy with other tests
 JOIN = ("--join", "--secrets")
 pytestmark = pytest.mark.long  # it starts two platforms
 
@@ -27,7 +28,7 @@ class Joined(Platform):
         command = [sys.executable, "-m", "mailplatform.up", "--data", str(self.data), "--port", str(self.port), *options]
         with (self.data.parent / f"{self.data.name}.log").open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True)
-        wait_until(self._is_up, 90, "the second machine was ready", alive=lambda: self.process is not None and self.process.poll() is None)
+        wait_until(self._is_up, PATIENCE_S, "the second machine was ready", alive=lambda: self.process is not None and self.process.poll() is None)
 
     def kill_all(self) -> None:
         """As when the machine loses its power."""
@@ -38,7 +39,7 @@ class Joined(Platform):
 
 @pytest.fixture(scope="module")
 def first() -> Iterator[Platform]:
-    with running(options=("--zone", "north")) as own:
+    with running(within_s=PATIENCE_S, options=("--zone", "north")) as own:
         yield own
 
 
@@ -110,5 +111,5 @@ def test_it_comes_back_by_itself_and_another_machine_may_not_have_its_node(first
     third = Joined(tmp_path / "third")
     command = [sys.executable, "-m", "mailplatform.up", "--data", str(third.data), "--port", str(third.port), *JOIN, str(file), "--zone", "south"]
     environment = {name: value for name, value in os.environ.items() if name not in OWN_SETTINGS}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode == 1 and done.stderr.startswith("Node south-1 runs on another machine"), done.stderr

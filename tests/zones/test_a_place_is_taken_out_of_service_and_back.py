@@ -10,7 +10,8 @@ from django.test import Client
 
 from delivery.models import Engine
 from mailplatform.shell.clock import now
-from monitoring.models import Machine, WatcherBeat
+from monitoring.dns.standing import all_sets, target_of
+from monitoring.models import DnsZone, Endpoint, Machine, RecordSet, RecordTarget, WatcherBeat
 from monitoring.zones import outage
 from monitoring.zones.retire import retire
 from pools.models import Node, PlaceState, Zone
@@ -96,6 +97,23 @@ def test_the_preview_says_what_it_means_in_figures(places: Places) -> None:
     assert (seen.engines, seen.in_hand, seen.ips, seen.per_s) == (1, 1, 2, 2.0)
     assert seen.capacity.carries
     assert "1\u00a0delivery in its hands" in " ".join(seen.sentences(places.north.zone, PlaceState.EVACUATED))
+
+
+def test_managed_names_lead_away_from_a_zone_out_of_service(places: Places) -> None:
+    made = RecordSet.objects.create(name="api.platform.example", type="A", dns_zone=DnsZone.objects.create(name="platform.example"))
+    for place, value in ((places.north, "192.0.2.10"), (places.south, "192.0.2.20")):
+        door = Endpoint.objects.create(name=f"door {place}", kind="api", host=value, port=443, zone=place.zone, state="up")
+        RecordTarget.objects.create(record_set=made, value=value).endpoints.add(door)
+
+    def living() -> list[str]:
+        (row,) = all_sets()
+        return [target.value for target in row.targets.all() if target_of(target, row).lives]
+
+    assert living() == ["192.0.2.10", "192.0.2.20"]
+    outage.take_out(places.north.zone, PlaceState.DRAINED, "", "anna")
+    assert living() == ["192.0.2.20"]
+    outage.give_back(places.north.zone, "anna")
+    assert living() == ["192.0.2.10", "192.0.2.20"]
 
 
 @pytest.fixture
