@@ -77,7 +77,7 @@ def gates_of(facts: Mapping[str, Any]) -> Gates:
 
 
 def _limits(default: Limits, shares: Mapping[str, float]) -> Limits:
-    return {what: Gate(float(shares.get(what.value, gate.share)), gate.floor, gate.least) for what, gate in default.items()}
+    return {what: Gate(float(shares.get(what.value, gate.share)), gate.floor, gate.least, gate.slow) for what, gate in default.items()}
 
 
 __all__ = ["Plan", "PlanRow", "Trouble", "gates_of", "plan_of"]

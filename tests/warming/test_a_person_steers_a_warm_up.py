@@ -119,7 +119,7 @@ def test_an_ip_is_warm_when_the_last_path_with_mail_has_finished(house: House, r
 
 def test_a_hold_is_told_once_a_day_and_when_its_reason_changes(house: House, rounds: Callable[..., None]) -> None:
     ip = house.new_ip()
-    happened(ip, attempted=40, delivered=37, deferred=3)
+    happened(ip, attempted=40, delivered=35, deferred=5)
     rounds(5)
     assert WarmupDecision.objects.filter(warmup=warmup(ip), kind="hold").count() == 1
     happened(ip, attempted=10, delivered=9, blocked=1)

@@ -1,5 +1,6 @@
 """The controller, for any stage and any evidence: bounds, monotone, no advance on bad evidence or idleness, and it always recovers."""
 
+import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -161,6 +162,20 @@ def test_trouble_slows_and_the_slower_path_rests_before_it_goes_on() -> None:
 def test_a_poor_list_goes_slower_long_before_it_holds() -> None:
     clean, poor = (after(Stage(4_000, START), StageEvidence(4_000, 4_000, bounced=n)) for n in (0, 250))
     assert poor.act is Act.ADVANCE and 4_000 < poor.cap_per_day < clean.cap_per_day
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_provider_that_always_defers_a_little_keeps_no_path_down(seed: int) -> None:
+    """At a small cap three or four of fifty are deferred by chance now and then: taken for trouble, it would be down for good."""
+    dice, stage, n, deferred = random.Random(seed), Stage(200, START), 0, 0
+    for hour in range(40 * 24):
+        sent = max(1, stage.cap_per_day // 24)
+        n, deferred = n + sent, deferred + (sum(dice.random() < 0.035 for _ in range(sent)) if sent < 500 else int(0.035 * sent))
+        decision = decide(stage, StageEvidence(n, n - deferred, deferred), DEFAULT, Pace(), START + timedelta(hours=hour + 1))
+        stage, (n, deferred) = decision.stage, (0, 0) if decision.anew else (n, deferred)
+        if decision.act is Act.FINISH:
+            return
+    pytest.fail(f"after 40 days it is at {stage.cap_per_day}")
 
 
 def test_an_idle_path_loses_a_part_of_its_cap_for_each_day() -> None:
