@@ -13,10 +13,12 @@ from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from delivery.submit.commit import committed, reading
+from delivery.submit.commit import NotCertain, committed, reading
 from delivery.unsubscribe import bounds
 from delivery.unsubscribe.act import Link, find, take_back, unsubscribe
 from mailplatform.shell.audit import record
+from mailplatform.shell.database.away import is_away
+from mailplatform.shell.database.patience import Patience
 from mailplatform.shell.pages import open_to_all
 from mailplatform.tenants.access import client_address
 
@@ -30,9 +32,15 @@ WHY_OPEN = "a recipient has no account; the signed link is the key"
 @open_to_all(WHY_OPEN)
 @require_http_methods(["GET", "HEAD", "POST"])
 def unsubscribe_page(request: HttpRequest, token: str) -> HttpResponse:
-    """Look: what the link would do. POST: do it."""
+    """Look: what the link would do. POST: do it; while the database is switched that waits, for a mailbox provider asks once."""
     if _is_too_long(request):
         return _page(request, "too_long", status=413)
+    if request.method == "POST":  # done twice it is done once
+        return Patience().done(lambda: _answered(request, token), again=lambda error: is_away(error) or isinstance(error, NotCertain))
+    return _answered(request, token)
+
+
+def _answered(request: HttpRequest, token: str) -> HttpResponse:
     link = _link(request, token)
     if isinstance(link, HttpResponse):
         return link
