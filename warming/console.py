@@ -1,4 +1,4 @@
-"""Console pages of warm-ups: the board, an IP, plans and their simulation; what a person does to a warm-up. Figures are `figures`, decisions `act`."""
+"""Console pages of warm-ups: the board, an IP, the simulation; what a person does to one. Plans: `plan_pages`; figures: `figures`; decisions: `act`."""
 
 from collections import Counter
 from datetime import datetime
@@ -20,17 +20,17 @@ from mailplatform.shell.navigation import Count, Group, register
 from mailplatform.shell.pages import action, back, page
 from mailplatform.shell.permissions import Permission
 from mailplatform.shell.switch import Switch
-from pools.models import Provider, SendingIP
-from warming import act, figures
-from warming.caps import TAIL, day_s, is_short
+from pools.models import SendingIP
+from warming import act, figures, plan_pages
+from warming.caps import day_s, is_short
 from warming.counted import day_number
-from warming.curves import curve, forecast_chart, plan_chart
+from warming.curves import curve, forecast_chart
 from warming.forecast import SHARES, outlook, path_of
 from warming.judge import pace_of, plan_for, stage_of
 from warming.models import WarmupPlan
-from warming.plan import plan_of
+from warming.plan_pages import provider_names
 from warming.start import begin, policy
-from warming.warmups import DAY_S, WarmingPolicy, Warmup, short
+from warming.warmups import DAY_S, WarmingPolicy, Warmup
 
 IPS_SHOWN, CURVES_SHOWN, CHOSEN_MOST, CURVE_DAYS = 50, 6, 100, 40
 EVERYTHING = 1_000_000_000  # mail always waits
@@ -151,7 +151,7 @@ def warmup_simulate(request: HttpRequest) -> HttpResponse:
     per_day = int(_number(request.GET.get("per_day"), 100_000, 1, 1e9))
     shares = {key: _number(request.GET.get(f"share_{key}"), share, 0, 100) for key, share in SHARES.items()}
     found = outlook(plan, pace, per_day, shares) if plan else []
-    names = _names()
+    names = provider_names()
     rows = [{"name": names.get(one.key, one.key), "one": one, "first": one.days[0].cap, "wanted": one.days[0].wanted} for one in found]
     full = [one.full_on for one in found]
     context = {
@@ -161,31 +161,6 @@ def warmup_simulate(request: HttpRequest) -> HttpResponse:
         "table": _table(found),
     }  # fmt: skip
     return render(request, "warming/simulate.html", context)
-
-
-@page(Permission.SEE, under="warmups")
-def warmup_plans(request: HttpRequest) -> HttpResponse:
-    """Every plan in its newest version, one's own first."""
-    plans = list(WarmupPlan.objects.order_by("name", "-version"))
-    newest = {plan.name: plan for plan in reversed(plans)}
-    versions = Counter(plan.name for plan in plans)
-    rows = [(newest[name], versions[name]) for name in sorted(newest, key=lambda name: (newest[name].is_shipped, not newest[name].daily, name))]
-    return render(request, "warming/plans.html", {"rows": rows, "rules": policy()})
-
-
-@page(Permission.SEE, under="warmups")
-def warmup_plan(request: HttpRequest, pk: int) -> HttpResponse:
-    """One plan: its curve at the large providers, where it comes from, who follows it."""
-    plan = get_object_or_404(WarmupPlan, pk=pk)
-    running = Warmup.objects.filter(plan=plan, state__in=Warmup.RUNNING).values("ip").distinct().count()
-    names = _names()
-    curves = {names.get(key, key): plan_of(plan, key) for key in SHARES} if plan.daily else {}
-    drawn = {name: [one.cap_at(day) for day in range(len(plan.daily))] for name, one in curves.items()}
-    context = {
-        "plan": plan, "running": running, "versions": WarmupPlan.objects.filter(name=plan.name).order_by("-version"), "rules": plan.facts.get("rules", []),
-        "chart": plan_chart(plan.title, drawn, now()) if drawn else None,
-    }  # fmt: skip
-    return render(request, "warming/plan.html", context)
 
 
 def _board() -> dict[str, Any]:
@@ -246,12 +221,6 @@ def _whole() -> Any:
     return Warmup.objects.select_related("ip", "provider", "plan")
 
 
-def _names() -> dict[str, str]:
-    """Of the providers that forecasts are made for."""
-    found = Provider.objects.filter(key__in=SHARES).values_list("key", "name")
-    return {key: short(name) for key, name in found} | {TAIL: "Small providers"}
-
-
 def _who(request: HttpRequest) -> str:
     return str(getattr(request.user, "email", "") or request.user)
 
@@ -274,8 +243,7 @@ urlpatterns = [
     path("warmups/", warmups, name="warmups"),
     path("warmups/board/", warmup_board, name="warmup_board"),
     path("warmups/simulate/", warmup_simulate, name="warmup_simulate"),
-    path("warmups/plans/", warmup_plans, name="warmup_plans"),
-    path("warmups/plans/<int:pk>/", warmup_plan, name="warmup_plan"),
+    *plan_pages.urlpatterns,
     path("warmups/start/", warmup_start, name="warmup_start"),
     path("warmups/switch/", warming_switch, name="warming_switch"),
     path("warmups/days/", warming_days, name="warming_days"),

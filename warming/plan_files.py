@@ -32,6 +32,14 @@ class PlansRefused(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a file would do with one of its plans: not saved. `here`: the same figures are there already, and nothing comes in."""
+
+    plan: WarmupPlan
+    here: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Imported:
     made: tuple[str, ...]
     kept: int
@@ -48,6 +56,18 @@ def import_plans(text: str) -> Imported:
     with transaction.atomic():
         made = [plan for plan in map(_bring_in, entries) if plan]
     return Imported(tuple(f"{plan.name}, version {plan.version}" for plan in made), len(entries) - len(made))
+
+
+def preview(text: str) -> list[Outlook]:
+    """What `import_plans` would do now; what is wrong is told the same way."""
+    seen: dict[str, list[WarmupPlan]] = {}
+    found = []
+    for entry in _read(text):
+        known = seen.setdefault(entry["name"], list(WarmupPlan.objects.filter(name=entry["name"])))
+        found.append(_outlook(entry, known))
+        if not found[-1].here:
+            known.append(found[-1].plan)
+    return found
 
 
 def _read(text: str) -> list[dict[str, Any]]:
@@ -133,15 +153,22 @@ def _share(value: Any) -> bool:
 
 
 def _bring_in(entry: dict[str, Any]) -> WarmupPlan | None:
-    values = {name: entry[name] for name in FIELDS if name in entry}
-    rows = WarmupPlan.objects.filter(name=entry["name"])
-    plan = WarmupPlan(**{**values, "version": entry.get("version", 1)})
-    if any(all(getattr(row, name) == getattr(plan, name) for name in FIGURES) for row in rows):
+    found = _outlook(entry, list(WarmupPlan.objects.filter(name=entry["name"])))
+    if found.here:
         return None
-    if rows.filter(version=plan.version).exists():
-        plan.version = next_version(plan.name)
-    plan.save()
-    return plan
+    found.plan.save()
+    return found.plan
+
+
+def _outlook(entry: dict[str, Any], known: list[WarmupPlan]) -> Outlook:
+    """`known`: the plans of its name that are there by then."""
+    values = {name: entry[name] for name in FIELDS if name in entry}
+    plan = WarmupPlan(**{**values, "version": entry.get("version", 1)})
+    if any(all(getattr(row, name) == getattr(plan, name) for name in FIGURES) for row in known):
+        return Outlook(plan, here=True)
+    if plan.version in {row.version for row in known}:
+        plan.version = max(row.version for row in known) + 1
+    return Outlook(plan, here=False)
 
 
 def next_version(name: str) -> int:

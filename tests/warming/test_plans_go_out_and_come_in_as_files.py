@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
+from mailplatform.shell.models import AuditEntry
 from mailplatform.tenants.models import User
 from tests.warming.conftest import House, warmup
 from warming.models import WarmupPlan
@@ -95,3 +97,53 @@ def test_a_change_of_a_plan_that_ran_is_a_new_version(client: Client, house: Hou
     one.refresh_from_db()
     assert mine.daily == [10, 30] and one.plan_id == mine.pk
     assert WarmupPlan.objects.get(name="mine", version=2).daily == [10, 50]
+
+
+@pytest.fixture
+def steers(client: Client, house: House) -> Client:
+    client.force_login(User.objects.create(email="operator@example.com", role=User.Role.ADMINISTRATOR, is_superuser=True))
+    return client
+
+
+def _choose(client: Client, content: bytes) -> Any:
+    return client.post(reverse("warmup_plans_preview"), {"file": SimpleUploadedFile("mine.json", content)})
+
+
+def test_a_file_is_looked_at_before_it_comes_in(steers: Client) -> None:
+    was = WarmupPlan.objects.count()
+    import_plans(text(plan()))
+    page = _choose(steers, text(plan(), plan(daily=[10, 30]), plan(name="other")).encode())
+    said = page.content.decode()
+    assert page.status_code == 200 and "would bring in 2 plans" in said.replace("\xa0", " ")
+    assert "is here already" in said and "mine, version 2" in said and "other, version 1" in said
+    assert WarmupPlan.objects.count() == was + 1, "nothing came in yet"
+    assert steers.post(reverse("warmup_plans_bring_in"), {"text": page.context["text"]}).status_code == 302
+    assert WarmupPlan.objects.count() == was + 3
+    assert AuditEntry.objects.filter(action="warm-up plans brought in").count() == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"{", "This is no JSON"), (b"\xff\xfe", "no text in UTF-8"), (text(plan(daily=[9, 8])).encode(), "plans[0].daily[1]: 8 is less"),
+        (b" " * 600_000, "at most"),
+    ],
+)
+def test_the_page_says_what_is_wrong_in_a_file(steers: Client, content: bytes, said: str) -> None:
+    was = WarmupPlan.objects.count()
+    page = _choose(steers, content)
+    assert page.status_code == 422 and said in page.content.decode().replace("\xa0", " ")
+    assert WarmupPlan.objects.count() == was
+
+
+def test_a_file_of_the_page_comes_in_on_another_platform(steers: Client) -> None:
+    file = steers.get(reverse("warmup_plans_file")).content.decode()
+    WarmupPlan.objects.all().delete()
+    assert len(import_plans(file).made) > 10
+
+
+def test_who_may_only_look_brings_nothing_in(client: Client, house: House) -> None:
+    client.force_login(User.objects.create(email="viewer@example.com", role=User.Role.VIEWER))
+    assert _choose(client, text(plan()).encode()).status_code == 403
+    assert client.post(reverse("warmup_plans_bring_in"), {"text": text(plan())}).status_code == 403
+    assert "Bring in a file" not in client.get(reverse("warmup_plans")).content.decode()
