@@ -37,7 +37,9 @@ install_quietly() {
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends --no-remove $missing
     installed=$?
     for package in $missing; do
-        [ $installed = 0 ] && [ -e "/etc/init.d/$package" ] && update-rc.d "$package" disable
+        service=$package
+        [ "$package" = bind9 ] && service=named
+        [ $installed = 0 ] && [ -e "/etc/init.d/$service" ] && update-rc.d "$service" disable
     done
     [ -z "$own_policy" ] || rm -f "$policy"
     trap - EXIT INT TERM

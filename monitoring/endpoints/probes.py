@@ -8,6 +8,7 @@ purpose: unlike what strangers name (webhooks, MX hosts), an endpoint's address 
 import asyncio
 import contextlib
 import ssl
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import dns.asyncquery
@@ -20,6 +21,8 @@ from mailplatform.shell.database.address import parameters
 from monitoring.endpoints.door import Door
 
 MOST_BYTES = 8192
+SECURED_FOR_S = 5.0  # a handshake is dear to both: it is made so often, and after one that failed at every knock until one succeeds
+_secured: dict[int, float] = {}
 HELLO = "probe.invalid"
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -76,13 +79,15 @@ async def _smtp(door: Door, _: str) -> None:
         await _expect(reader, "220", "greeting")
         await _say(writer, f"EHLO {HELLO}")
         offered = await _expect(reader, "250", "EHLO")
-        if door.tls == "starttls":
-            if "STARTTLS" not in offered.upper():
-                raise Unwell("it does not offer STARTTLS")
+        if door.tls == "starttls" and "STARTTLS" not in offered.upper():
+            raise Unwell("it does not offer STARTTLS")
+        if door.tls == "starttls" and time.monotonic() >= _secured.get(door.endpoint_id, 0.0):
             await _say(writer, "STARTTLS")
             await _expect(reader, "220", "STARTTLS")
             await writer.start_tls(_context(door), server_hostname=door.tls_name or door.host)
+            _secured[door.endpoint_id] = time.monotonic() + SECURED_FOR_S
         await _say(writer, "QUIT")
+        await _expect(reader, "221", "QUIT")  # a session that is left without a word counts on for a while among those that an address may have
 
 
 async def _tcp(door: Door, _: str) -> None:

@@ -69,12 +69,12 @@ class Verdict:
     @property
     def sentence(self) -> str:
         who = _listed([look.vantage for look in self.voted])
-        of = f"{len(self.voted)} of {self.fresh}" if self.fresh > 1 else "the only one"
+        of = f"{len(self.voted)} of {self.fresh} vantage points that look" if self.fresh > 1 else "the only vantage point that looks"
         if self.state is State.DOWN:
             why = next((look.error for look in self.voted if look.error), "it does not answer")
-            return f"Dead: {who} ({of} vantage points that look) had no answer {max(look.in_row for look in self.voted)} times in a row: {why}."
+            return f"Dead: {who} ({of}) had no answer {max(look.in_row for look in self.voted)} times in a row: {why}."
         held = f" for {self.recovery_s:.0f} s" if self.recovery_s >= 1 else ""
-        return f"Alive: {who} ({of} vantage points that look) had nothing but answers{held}."
+        return f"Alive: {who} ({of}) had nothing but answers{held}."
 
 
 def needed(fresh: int) -> int:
