@@ -14,8 +14,8 @@ from mailplatform.shell.live import fragment
 from mailplatform.shell.navigation import Group, register
 from mailplatform.shell.pages import action, page
 from mailplatform.shell.permissions import Permission
-from mailplatform.shell.tables import keyset_page
 from monitoring import break_drill, day_charts, drills, figures, own_message, sandbox_order
+from monitoring.drills import start
 from monitoring.flow import make_flow
 from monitoring.models import Drill, Verdict, WatcherBeat
 from monitoring.readiness import readiness
@@ -86,7 +86,7 @@ def _notices() -> dict[str, Any]:
 # -- Try it ----------------------------------------------------------------------------------------------------------------
 def _try() -> dict[str, Any]:
     last = drills.last_of()
-    send, kill = last[Drill.Kind.SEND_MESSAGE], last[Drill.Kind.KILL_ENGINE]
+    send, kill, freeze = last[Drill.Kind.SEND_MESSAGE], last[Drill.Kind.KILL_ENGINE], last[Drill.Kind.FREEZE_NODE]
     running = any(drill is not None and drill.state == Drill.State.RUNNING for drill in last.values())
     broken = Drill.objects.filter(kind=Drill.Kind.BREAK_IP).order_by("-started_at").first() if sandbox_order.may_order() else None
     break_figures = break_drill.figures_of(broken)
@@ -101,6 +101,8 @@ def _try() -> dict[str, Any]:
         "send_figures": drills.figures_of(send),
         "kill": kill,
         "kill_figures": drills.figures_of(kill),
+        "freeze": freeze,
+        "freeze_figures": drills.figures_of(freeze),
         "inbox_url": settings.SANDBOX_URL,
         "try_every": RUNNING_EVERY_S if running else QUIET_EVERY_S,
     }
@@ -125,11 +127,23 @@ def try_send(request: HttpRequest) -> HttpResponse:
 @action(Permission.STEER)
 def try_kill(request: HttpRequest) -> HttpResponse:
     """Kill an engine with SIGKILL, through its node's agent, while it has something in its hands."""
-    if drills.may_start_kill() and not own_message.burst(settings.DATA_DIR, settings.PUBLIC_URL, BURST):
+    if drills.may_start(Drill.Kind.KILL_ENGINE) and not own_message.burst(settings.DATA_DIR, settings.PUBLIC_URL, BURST):
         drills.wait_for_claims(BURST_TAKEN_S)
     started = drills.start_kill(str(request.user))
     if isinstance(started, Drill):
         record_request(request, "drill started", started, f"Had the engine {started.scope} killed, as a drill.", engine=started.scope)
+        return _tried(request, "")
+    return _tried(request, started.says)
+
+
+@action(Permission.STEER)
+def try_freeze(request: HttpRequest) -> HttpResponse:
+    """Stop all engines of the busiest node, through its agent, while they have something in their hands."""
+    if drills.may_start(Drill.Kind.FREEZE_NODE) and not own_message.burst(settings.DATA_DIR, settings.PUBLIC_URL, BURST):
+        drills.wait_for_claims(BURST_TAKEN_S)
+    started = start.start(Drill.Kind.FREEZE_NODE, str(request.user))
+    if isinstance(started, Drill):
+        record_request(request, "drill started", started, f"Had the node {started.scope} frozen, as a drill.", node=started.scope)
         return _tried(request, "")
     return _tried(request, started.says)
 
@@ -183,14 +197,5 @@ def _health() -> dict[str, Any]:
     return {"ready": seen.ready, "parts": parts, "beats": beats, "verdicts": verdicts, "zones": figures.zones()}
 
 
-@page(Permission.SEE)
-def drill_runs(request: HttpRequest) -> HttpResponse:
-    """Every rehearsed disaster with its figures."""
-    table = keyset_page(request, Drill.objects.all(), key="id")
-    rows = [(drill, drills.figures_of(drill)) for drill in table.rows]
-    return render(request, "monitoring/drills.html", {"table": table, "rows": rows, "drills_allowed": drills.allowed()})
-
-
 register(Group.NOW, "Overview", "overview", Permission.SEE, 10)
 register(Group.RESILIENCE, "Health", "health", Permission.SEE, 20)
-register(Group.RESILIENCE, "Drills", "drills", Permission.SEE, 30)

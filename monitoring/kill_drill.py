@@ -27,9 +27,9 @@ _FAILED = "UPDATE monitoring_drill SET state = 'failed', ended_at = platform_now
 
 # Under the engine's row lock no claim can be added: these are the deliveries whose fate the drill follows.
 _IN_HAND = """
-UPDATE monitoring_drill SET evidence = evidence || jsonb_build_object('in_hand',
-         coalesce((SELECT jsonb_agg(id) FROM (SELECT id FROM delivery_claimed WHERE engine_id = %(engine)s LIMIT 5000) few), '[]'))
- WHERE kind = 'kill_engine' AND state = 'running' AND (evidence->>'engine_id')::bigint = %(engine)s
+UPDATE monitoring_drill SET evidence = evidence || jsonb_build_object('in_hand', coalesce(evidence->'in_hand', '[]')
+         || coalesce((SELECT jsonb_agg(id) FROM (SELECT id FROM delivery_claimed WHERE engine_id = %(engine)s LIMIT 5000) few), '[]'))
+ WHERE kind IN ('kill_engine', 'freeze_node', 'cut_zone') AND state = 'running' AND evidence->'engine_ids' @> to_jsonb(%(engine)s::bigint)
 """
 
 

@@ -1,6 +1,6 @@
 """Monitoring's doors: what machines ask, the overview, nodes, health, drills."""
 
-from django.urls import path
+from django.urls import include, path
 
 from monitoring import console, health
 from monitoring.zones import console as zones
@@ -17,10 +17,11 @@ urlpatterns = [
     path("overview/notices/", console.overview_notices, name="overview_notices"),
     path("try/send/", console.try_send, name="try_send"),
     path("try/kill/", console.try_kill, name="try_kill"),
+    path("try/freeze/", console.try_freeze, name="try_freeze"),
     path("try/break/", console.try_break, name="try_break"),
     path("try/heal/", console.try_heal, name="try_heal"),
     *zones.urlpatterns,
     path("health/", console.health, name="health"),
     path("health/live/", console.health_live, name="health_live"),
-    path("drills/", console.drill_runs, name="drills"),
+    path("", include("monitoring.drills.console")),
 ]

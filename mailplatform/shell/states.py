@@ -16,11 +16,11 @@ class Look(StrEnum):
 
 
 _WORDS = {
-    Look.GOOD: "good open active delivered told won accepted verified done enabled released",
+    Look.GOOD: "good open active delivered told won accepted verified done enabled released passed",
     Look.WORKING: "working warming probation returning running queued sending scheduled sorting info draining sorted claimed retried moving",
-    Look.LIMITED: "limited deferred backing full rerouted suspected warning unknown waiting unverified greylisted slower rate hour day sticky slow",
-    Look.STOPPED: "stopped quarantined paused drained evacuated held avoided cancelled suppressed suspended expired disabled",
-    Look.BROKEN: "broken refused dead bounced failed frozen critical lapsed circuit gone stuck unreachable lost",
+    Look.LIMITED: "limited deferred backing full rerouted suspected warning unknown waiting unverified greylisted slower rate hour day sticky slow overdue",
+    Look.STOPPED: "stopped quarantined paused drained evacuated held avoided cancelled suppressed suspended expired disabled aborted skipped",
+    Look.BROKEN: "broken refused dead bounced failed frozen critical lapsed circuit gone stuck unreachable lost missed interrupted",
 }
 LOOKS: dict[str, Look] = {word: look for look, words in _WORDS.items() for word in words.split()}
 

@@ -3,6 +3,8 @@
 A secret is kept encrypted and never shown. Sets, targets and servers are the operators'; what is published and every change are the pilot's.
 """
 
+from datetime import datetime
+
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
@@ -116,6 +118,8 @@ class RecordSet(models.Model):
 
 class RecordTarget(models.Model):
     """One value that a record set may have, and the endpoints that say whether it lives."""
+
+    called_dead_at: datetime | None = None  # not kept: a drill says so, for a while (monitoring.drills.declared)
 
     record_set = models.ForeignKey(RecordSet, on_delete=models.CASCADE, related_name="targets")
     value = models.CharField(max_length=255, help_text="An address; for MX the preference and the host, like 10 mx1.example.com.")

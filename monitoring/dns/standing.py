@@ -7,8 +7,10 @@ from typing import Any
 
 from django.db.models import Prefetch
 
+from mailplatform.shell.clock import now as platform_now
 from monitoring.dns.decide import Decision, FailBack, Published, Rules, Target, decide
 from monitoring.dns.models import DnsChange, RecordSet, RecordTarget
+from monitoring.drills.declared import dead_targets
 from monitoring.endpoints.models import Endpoint, EndpointVerdict
 
 OPEN = (DnsChange.State.INTENDED, DnsChange.State.PUSHED)
@@ -25,7 +27,11 @@ class Cause:
 
 def all_sets() -> list[RecordSet]:
     targets = RecordTarget.objects.prefetch_related("endpoints__zone").order_by("priority", "-weight", "value")
-    return list(RecordSet.objects.select_related("dns_zone").prefetch_related(Prefetch("targets", targets)))
+    sets = list(RecordSet.objects.select_related("dns_zone").prefetch_related(Prefetch("targets", targets)))
+    if dead := dead_targets(platform_now()):
+        for target in (target for row in sets for target in row.targets.all()):
+            target.called_dead_at = dead.get(target.pk)
+    return sets
 
 
 def open_changes(sets: Sequence[RecordSet]) -> dict[int, DnsChange]:
@@ -48,8 +54,9 @@ def target_of(target: RecordTarget, row: RecordSet) -> Target:
     counts = [endpoint.state == Endpoint.State.UP or (endpoint.state == Endpoint.State.UNKNOWN and target.value in row.published) for endpoint in asked]
     zones = [endpoint.zone for endpoint in asked if endpoint.zone]
     in_service = all(zone.state == zone.State.ACTIVE for zone in zones)
-    lives = in_service and (not asked or (any(counts) if row.rule == RecordSet.Rule.ANY else all(counts)))
-    since = max((at for at in (*(endpoint.since for endpoint in asked), *(zone.state_at for zone in zones)) if at), default=None)
+    called_dead_at = target.called_dead_at  # by a drill, for a while
+    lives = in_service and not called_dead_at and (not asked or (any(counts) if row.rule == RecordSet.Rule.ANY else all(counts)))
+    since = max((at for at in (*(endpoint.since for endpoint in asked), *(zone.state_at for zone in zones), called_dead_at) if at), default=None)
     return Target(target.value, lives, target.priority, target.weight, since)
 
 

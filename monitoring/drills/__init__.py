@@ -32,7 +32,7 @@ def allowed() -> bool:
     return bool(settings.MAIL_MODE == "sandbox" or settings.DRILLS_IN_LIVE)
 
 
-_STOPWATCH = {"settle", "figures_of", "last_of", "start_kill", "start_send", "may_start_kill", "wait_for_claims", "sent", "failed"}
+_STOPWATCH = {"settle", "figures_of", "last_of", "start_kill", "start_send", "may_start", "wait_for_claims", "sent", "failed"}
 
 
 def __getattr__(name: str) -> Any:

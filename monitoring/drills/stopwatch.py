@@ -7,50 +7,28 @@ without DRILLS_IN_LIVE; kills (the node's agent does); more than one drill of a 
 
 import json
 import time
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
 
-from mailplatform.shell.clock import now
-from monitoring.drills import Cursor, Refusal, allowed
+from monitoring.drills import Cursor, Refusal, allowed, declared, detour, injected, objectives, rescue, start, switch
+from monitoring.drills.kinds import KINDS
+from monitoring.drills.models import DrillKind
+from monitoring.drills.rescue import ms
+from monitoring.drills.scopes import preview
 from monitoring.models import Drill
 
 GIVES_UP_S = 30
 
 
-# The most loaded of the engines that live; another one must live to take over.
-_CANDIDATES = """
-SELECT e.id, n.name, e.slot, (SELECT count(*) FROM (SELECT 1 FROM delivery_claimed c WHERE c.engine_id = e.id LIMIT 1000) bounded)
-  FROM delivery_engine e JOIN pools_node n ON n.id = e.node_id
- WHERE e.renewed_at > platform_now() - interval '1 s' AND NOT e.draining ORDER BY 4 DESC, e.id
-"""
 _START = """
 INSERT INTO monitoring_drill (kind, scope, state, started_by, started_at, figures, evidence)
 SELECT %s, %s, 'running', %s, platform_now(), '{}', %s::jsonb
  WHERE NOT EXISTS (SELECT 1 FROM monitoring_drill WHERE kind = %s AND state = 'running' AND started_at > platform_now() - interval '30 s')
 RETURNING id
-"""
-_KILL_FIGURES = """
-WITH drill AS (SELECT (evidence->>'killed_at')::timestamptz AS killed_at, (evidence->>'engine_id')::bigint AS engine_id,
-                      coalesce((SELECT array_agg(value::uuid) FROM jsonb_array_elements_text(evidence->'in_hand')), '{}') AS ids
-                 FROM monitoring_drill WHERE id = %s),
-verdict AS (SELECT v.at, v.given_back, v.unknowable FROM monitoring_verdict v JOIN drill d ON v.engine_id = d.engine_id ORDER BY v.at LIMIT 1),
-hand AS (SELECT unnest(ids) AS id FROM drill),
--- An attempt's id is its delivery's with the attempt's number in the last byte: a range of the primary key.
-again AS (SELECT h.id, min(a.started_at) AS at FROM hand h JOIN drill d ON true
-            JOIN delivery_attempt a ON a.id > h.id AND a.id <= (left(h.id::text, 34) || 'ff')::uuid
-           WHERE a.engine_id <> d.engine_id AND a.started_at > d.killed_at GROUP BY 1),
-fate AS (SELECT h.id, d.final IS NOT NULL AS final,
-                EXISTS (SELECT FROM delivery_ready r WHERE r.id = h.id) OR EXISTS (SELECT FROM delivery_waiting w WHERE w.id = h.id)
-                OR EXISTS (SELECT FROM delivery_claimed c WHERE c.id = h.id) AS queued
-           FROM hand h LEFT JOIN delivery_delivery d ON d.id = h.id)
-SELECT d.killed_at, v.at, (SELECT min(at) FROM again), (SELECT count(*) FROM hand), v.given_back, v.unknowable,
-       (SELECT count(*) FROM fate WHERE NOT final AND NOT queued), (SELECT count(*) FROM fate f WHERE f.final OR f.id IN (SELECT id FROM again)),
-       (SELECT count(*) FROM again)
-  FROM drill d LEFT JOIN verdict v ON true
 """
 _SEND_FIGURES = """
 SELECT r.started_at, m.created_at, d.done_at, d.final
@@ -60,22 +38,30 @@ SELECT r.started_at, m.created_at, d.done_at, d.final
  WHERE r.id = %s
 """
 _RUNNING = """
-SELECT id, kind, extract(epoch FROM platform_now() - started_at)::float8 FROM monitoring_drill
- WHERE state = 'running' AND kind <> 'break_ip' ORDER BY id LIMIT 20
-"""  # a broken IP takes its time (monitoring.break_drill)
+SELECT id, kind, extract(epoch FROM platform_now() - started_at)::float8, platform_now() > until, extract(epoch FROM platform_now() - beat_at)::float8
+  FROM monitoring_drill WHERE state = 'running' AND kind <> 'break_ip' ORDER BY id LIMIT 20
+"""  # a broken IP takes its time (break_drill)
 _END = "UPDATE monitoring_drill SET state = %s, ended_at = platform_now(), figures = %s::jsonb WHERE id = %s AND state = 'running'"
-_BLANK: dict[str, Any] = dict.fromkeys(("accepted_ms", "delivered_ms", "final", "found_ms", "rerouted_ms", "in_hand", "unknowable", "lost", "why"))
+_CLOSE = """
+UPDATE monitoring_drill SET state = %s, ended_at = platform_now(), figures = figures || %s::jsonb, verdict = %s, objectives = %s::jsonb, why = %s
+ WHERE id = %s AND state = 'running'
+"""
+_ASKED = "SELECT to_jsonb(p) FROM monitoring_drillpolicy p WHERE kind = %s"
+# By the kinds that are measured from rows: what is known now, and whether it is over. Others are carried out by a job that says so itself.
+_MEASURES: dict[str, Callable[[Cursor, int], tuple[dict[str, Any], bool]]] = {
+    Drill.Kind.KILL_ENGINE: rescue.figures, Drill.Kind.FREEZE_NODE: rescue.figures, Drill.Kind.CUT_ZONE: rescue.figures,
+    Drill.Kind.BLACK_HOLE_IP: detour.black_hole, Drill.Kind.PROVIDER_OUTAGE: detour.outage, Drill.Kind.DATABASE_SWITCH: switch.figures,
+    Drill.Kind.DNS_FAILOVER: declared.figures,
+}  # fmt: skip
+_SLOW = (Drill.Kind.BLACK_HOLE_IP, Drill.Kind.PROVIDER_OUTAGE)  # read once, when the fault is over
+_SILENT_S = 20.0  # a job that has not been heard for so long is gone
+_SHOWN = ("accepted_ms", "delivered_ms", "final", "found_ms", "rerouted_ms", "recovery_ms", "in_hand", "unknowable", "lost", "doubled", "why")
+_BLANK: dict[str, Any] = dict.fromkeys(_SHOWN)
 
 
-def may_start_kill() -> bool:
-    """Whether a kill would be started now; asked before anything is sent for it."""
-    if not allowed():
-        return False
-    with connection.cursor() as cursor:
-        cursor.execute(_CANDIDATES)
-        enough = len(cursor.fetchall()) >= 2
-    running = Drill.objects.filter(kind=Drill.Kind.KILL_ENGINE, state=Drill.State.RUNNING, started_at__gt=now() - timedelta(seconds=GIVES_UP_S))
-    return enough and not running.exists()
+def may_start(kind: str) -> bool:
+    """Whether it would be started now; asked before anything is sent for it."""
+    return not preview(kind).refusal
 
 
 def wait_for_claims(most_s: float) -> None:
@@ -91,16 +77,7 @@ def wait_for_claims(most_s: float) -> None:
 
 def start_kill(who: str) -> Drill | Refusal:
     """Ask for an engine's end; the agent of its node sees the row."""
-    if not allowed():
-        return Refusal("Drills run in the sandbox only; DRILLS_IN_LIVE=yes allows them here.")
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_CANDIDATES)
-        living = cursor.fetchall()
-        if len(living) < 2:
-            return Refusal("Only one engine lives: nobody could take over its mail." if living else "No engine lives.")
-        engine_id, node, slot, _ = living[0]
-        name = f"{node}/{chr(ord('a') + slot)}"
-        return _start(cursor, Drill.Kind.KILL_ENGINE, name, who, {"engine_id": engine_id, "node": node, "engine": name})
+    return start.start(Drill.Kind.KILL_ENGINE, who)
 
 
 def start_send(who: str, recipient: str) -> Drill | Refusal:
@@ -111,7 +88,7 @@ def start_send(who: str, recipient: str) -> Drill | Refusal:
         return _start(cursor, Drill.Kind.SEND_MESSAGE, recipient, who, {"recipient": recipient})
 
 
-def _start(cursor: Any, kind: Drill.Kind, scope: str, who: str, evidence: dict[str, object]) -> Drill | Refusal:
+def _start(cursor: Any, kind: DrillKind, scope: str, who: str, evidence: dict[str, object]) -> Drill | Refusal:
     cursor.execute(_START, [kind, scope, who[:200], json.dumps(evidence), kind])
     row = cursor.fetchone()
     return Drill.objects.get(pk=row[0]) if row else Refusal("One is running; its stopwatch has not stopped yet.")
@@ -131,52 +108,62 @@ def figures_of(drill: Drill | None) -> dict[str, Any]:
     """The stopwatch: kept figures, or those of this moment while it runs. What is not known is None."""
     if drill is None:
         return dict(_BLANK)
-    if drill.state != Drill.State.RUNNING or drill.kind == Drill.Kind.BREAK_IP:
+    if drill.state != Drill.State.RUNNING or drill.kind in (Drill.Kind.BREAK_IP, *_SLOW):
         return _BLANK | drill.figures
     with connection.cursor() as cursor:
         return _BLANK | _figures(cursor, drill.pk, drill.kind)[0]
 
 
 def settle(cursor: Cursor) -> int:
-    """End the drills that are over, keeping their figures; called by the agents. Gives how many still run."""
+    """End the drills that are over, with their figures and verdict; called by agents and by the steward. Gives how many still run."""
     cursor.execute(_RUNNING)
     running = 0
-    for drill_id, kind, age_s in cursor.fetchall():
+    for drill_id, kind, age_s, past, silent_s in cursor.fetchall():
         figures, over = _figures(cursor, drill_id, kind)
-        if over or age_s > GIVES_UP_S:
-            cursor.execute(_END, [Drill.State.DONE if over or figures.get("found_ms") is not None else Drill.State.FAILED, json.dumps(figures), drill_id])
+        if kind not in _MEASURES and kind != Drill.Kind.SEND_MESSAGE and (past or (silent_s or 0) > _SILENT_S):
+            close(cursor, drill_id, kind, Drill.State.INTERRUPTED, figures, "Who carried it out has not been heard any more.")
+        elif over or past or (past is None and age_s > GIVES_UP_S):
+            found = over or figures.get("found_ms") is not None
+            why = "" if over else "It did not come to its end in time."
+            close(cursor, drill_id, kind, Drill.State.DONE if found else Drill.State.FAILED, figures, why)
         else:
             running += 1
     return running
 
 
+def close(cursor: Cursor, drill_id: int, kind: str, state: str, figures: dict[str, Any], why: str = "") -> bool:
+    """Its end, once: the verdict is made of the objectives as they are asked now. What it broke ends with it."""
+    lines: list[objectives.Objective] = []
+    verdict = ""
+    if kind in KINDS and state in (Drill.State.DONE, Drill.State.FAILED):
+        cursor.execute(_ASKED, [kind])
+        row = cursor.fetchone()
+        lines = objectives.judge(_as_dict(row[0]) if row else {**asdict(KINDS[kind].asked), "lost_max": 0, "doubled_max": 0}, figures)
+        verdict = objectives.verdict(lines) if state == Drill.State.DONE and not why else Drill.Verdict.MISSED
+    cursor.execute(_CLOSE, [state, json.dumps(figures), verdict, json.dumps(objectives.as_rows(lines)), why, drill_id])
+    ended = cursor.rowcount == 1
+    if ended:
+        injected.end_all(cursor, drill_id, "its drill has ended")
+    return ended
+
+
+def _as_dict(value: Any) -> dict[str, Any]:
+    return dict(json.loads(value)) if isinstance(value, str) else dict(value)
+
+
 def _figures(cursor: Cursor, drill_id: int, kind: str) -> tuple[dict[str, Any], bool]:
-    return _send_figures(cursor, drill_id) if kind == Drill.Kind.SEND_MESSAGE else _kill_figures(cursor, drill_id)
+    if kind == Drill.Kind.SEND_MESSAGE:
+        return _send_figures(cursor, drill_id)
+    return _MEASURES[kind](cursor, drill_id) if kind in _MEASURES else ({}, False)
 
 
 def _send_figures(cursor: Cursor, drill_id: int) -> tuple[dict[str, Any], bool]:
     cursor.execute(_SEND_FIGURES, [drill_id])
     started_at, created_at, done_at, final = cursor.fetchone() or (None,) * 4
-    return {"accepted_ms": _ms(started_at, created_at), "delivered_ms": _ms(started_at, done_at), "final": final}, final is not None
+    return {"accepted_ms": ms(started_at, created_at), "delivered_ms": ms(started_at, done_at), "final": final}, final is not None
 
 
-def _kill_figures(cursor: Cursor, drill_id: int) -> tuple[dict[str, Any], bool]:
-    cursor.execute(_KILL_FIGURES, [drill_id])
-    row = cursor.fetchone()
-    if row is None or row[0] is None:
-        return {}, False
-    killed_at, found_at, again_at, in_hand, given_back, unknowable, lost, settled, _ = row
-    figures = {
-        "found_ms": _ms(killed_at, found_at), "rerouted_ms": _ms(found_at, again_at), "in_hand": in_hand, "given_back": given_back,
-        "unknowable": unknowable, "lost": lost if found_at else None, "settled": settled,
-    }  # fmt: skip
-    return figures, found_at is not None and settled == in_hand
-
-
-def _ms(since: datetime | None, until: datetime | None) -> int | None:
-    return None if since is None or until is None else max(0, round((until - since).total_seconds() * 1000))
-
-
-def last_of(kinds: Sequence[Drill.Kind] = (Drill.Kind.SEND_MESSAGE, Drill.Kind.KILL_ENGINE)) -> dict[str, Drill | None]:
+def last_of(kinds: Sequence[DrillKind] = (DrillKind.SEND_MESSAGE, DrillKind.KILL_ENGINE, DrillKind.FREEZE_NODE)) -> dict[str, Drill | None]:
     """The newest drill of each kind."""
-    return {kind.value: Drill.objects.filter(kind=kind).order_by("-started_at").first() for kind in kinds}
+    begun = Drill.objects.exclude(state__in=(Drill.State.REFUSED, Drill.State.SKIPPED)).order_by("-started_at")
+    return {kind.value: begun.filter(kind=kind).first() for kind in kinds}
