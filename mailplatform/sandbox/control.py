@@ -115,9 +115,14 @@ class Control:
                 one.complaint(ip)
 
     # -- providers --------------------------------------------------------------------------------------------------
-    def _action_outage(self, provider: str, on: bool = True, mode: str = "refused") -> None:
-        """A provider's servers are down (refused), busy (421 at the banner), silent, or reset every connection."""
+    def _action_outage(self, provider: str, on: bool = True, mode: str = "refused", for_s: float = 0) -> None:
+        """A provider's servers are down (refused), busy (421 at the banner), silent, or reset every connection. With `for_s` it ends by itself."""
         _one_of(mode, _OUTAGES)
+        if not 0 <= for_s <= _LONGEST_BREAK_S:
+            raise ValueError(f"'for_s' is a number from 0 to {_LONGEST_BREAK_S}, not {for_s!r}.")
+        turn = self._turns["outage", provider] = self._turns.get(("outage", provider), 0) + 1
+        if on and for_s:
+            self.world.spawn(self._end_outage_later(provider, for_s, turn))
         for one in self._providers(provider):
             if one.outage == "refused":
                 self.world.addresses.listen_again(one.site.key)
@@ -126,6 +131,11 @@ class Control:
                 self._cut(one, None)
             if one.outage == "refused":
                 self.world.addresses.refuse(one.site.key)
+
+    async def _end_outage_later(self, provider: str, for_s: float, turn: int) -> None:
+        await asyncio.sleep(for_s)
+        if self._turns.get(("outage", provider)) == turn:  # nobody began or ended one since
+            self._action_outage(provider, on=False)
 
     def _action_habits(self, provider: str, **habits: Any) -> dict[str, Any]:
         """Change limits and other habits, by name."""
