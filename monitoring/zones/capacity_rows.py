@@ -133,7 +133,8 @@ def _nodes() -> tuple[dict[int, NodeFacts], dict[str, Room]]:
     minutes: dict[int, list[tuple[datetime, float]]] = defaultdict(list)
     for node, minute, per_s in _rows(_NODE_MINUTES):
         minutes[node].append((minute, per_s))
-    nodes, cpu, rates = {}, {}, defaultdict(float)
+    nodes, cpu = {}, {}
+    shown: dict[str, dict[datetime, float]] = defaultdict(lambda: defaultdict(float))  # a machine's minutes, all of its nodes together
     for key, name, zone, machine, engines, percent, back_s, takes_s in _rows(_NODES, {"fresh": FRESH_S}):
         share = 100 if back_s is None else returning(back_s, takes_s).share
         best = max((per_s for _, per_s in minutes[key]), default=0.0)
@@ -143,19 +144,21 @@ def _nodes() -> tuple[dict[int, NodeFacts], dict[str, Room]]:
         nodes[key] = NodeFacts(name, zone, machine, per_s, why if share == 100 or not engines else f"{why}, of which it takes {share} % while it comes back")
         if percent is not None:
             cpu[machine] = max(cpu.get(machine, 0.0), percent)
-        rates[machine] += max(minutes[key], default=(None, 0.0))[1]
-    return nodes, {machine: machine_room(rates[machine], cpu.get(machine)) for machine in {node.machine for node in nodes.values()}}
+        for minute, per_s in minutes[key]:
+            shown[machine][minute] += per_s
+    return nodes, {machine: machine_room(shown[machine], cpu.get(machine)) for machine in {node.machine for node in nodes.values()}}
 
 
-def machine_room(per_s: float, cpu_percent: float | None) -> Room:
-    """What a machine could carry with its processors at CPU_FULL_PERCENT; what it sends now, for all of its nodes, in any case."""
+def machine_room(shown: Mapping[datetime, float], cpu_percent: float | None) -> Room:
+    """What a machine could carry with its processors at CPU_FULL_PERCENT; what it has shown in the last hour, for all of its nodes, in any case."""
     if cpu_percent is None:
         return Room(float("inf"), "its processors' load is not known")
     spare = max(0.0, CPU_FULL_PERCENT - cpu_percent)
+    per_s = shown[max(shown)] if shown else 0.0
     more = spare / 100 / MESSAGE_CPU_S  # as if it had one processor: how many it has is not known here
     if per_s >= WORTH_SCALING_PER_S:
         more = max(more, per_s * spare / max(cpu_percent, 1.0))
-    return Room(per_s + more, f"its processors are {number(cpu_percent)} % busy")
+    return Room(max(per_s + more, *shown.values(), 0.0), f"its processors are {number(cpu_percent)} % busy")
 
 
 def _rows(statement: str, values: Any = None) -> list[tuple[Any, ...]]:

@@ -179,7 +179,7 @@ def _yes(without: str, total: float, providers: Sequence[ProviderRoom], nodes: S
 
 
 def _no(facts: Facts, without: str, binds: str, missing: float, waits: Mapping[Load, float], bare: Sequence[str]) -> str:
-    words = f"No: without {without} {binds} binds first" if not bare else f"No: without {without} {binds}"
+    words = f"No: without {without}, {binds}{'' if bare else ' binds first'}"
     if missing * PARTS < 1:
         return words + "."
     first = sum(wait for load, wait in waits.items() if load.purpose == 0)

@@ -107,7 +107,7 @@ def page_now() -> Page:
     machines = tuple(MachineShown(*row[:5], tuple(row[5]), tuple(row[6]), row[7]) for row in _rows(_MACHINES))
     doors: dict[str, list[tuple[str, str]]] = {}
     for zone, name, state in _rows(_ENDPOINTS):
-        doors.setdefault(zone, []).append((name, state))
+        doors.setdefault(zone, []).append((name, {"up": "good", "down": "dead"}.get(state, state)))
     zones = []
     for _, name, state, why, by, at, watched_s in _rows(_ZONES):
         now = known.get(name) or ZoneNow(name, state, ())
@@ -128,7 +128,8 @@ def first_line(zones: Sequence[ZoneShown]) -> tuple[str, str]:
     if not any(zone.engines for zone in zones):
         return "broken", "No engine runs in any zone: nothing leaves."
     if limited := [zone for zone in zones if zone.state == "limited"]:
-        return "limited", f"{_names(limited)} not whole: {limited[0].wrong[0] if limited[0].wrong else 'an engine is missing'}"
+        worst = max(limited, key=lambda zone: zone.wanted - zone.engines)
+        return "limited", f"{_names(limited)} not whole: {worst.wrong[0] if worst.wrong else 'an engine is missing.'}"
     if out := [zone for zone in zones if zone.standing.is_out]:
         return "limited", f"{_names(out)} {out[0].state}: the others carry the mail."
     if nodes := [node.now.name for zone in zones for node in zone.nodes if node.standing.is_out]:
@@ -158,7 +159,7 @@ def _zone(
     if unwatched and nodes:
         never = "has never looked" if watched_s is None else f"has not looked for {duration(watched_s)}"
         wrong.append(f"Its watcher {never}; other zones' watchers judge its engines.")
-    wrong += [f"Endpoint {name} is dead." for name, state in doors if state == "down"]
+    wrong += [f"Endpoint {name} is dead." for name, state in doors if state == "dead"]
     mine = tuple(machine for machine in machines if now.name in machine.zones)
     return ZoneShown(now.name, state_of(standing, nodes, unwatched, bool(wrong)), standing, nodes, watched_s, doors, mine, now.per_s, tuple(wrong))
 

@@ -1,11 +1,14 @@
 """What `capacity.without` makes of the database."""
 
+from datetime import timedelta
+
 import pytest
 
 from delivery.models import Engine
 from mailplatform.shell.clock import now
 from monitoring.models import NodeReport
 from monitoring.zones import capacity
+from monitoring.zones.capacity_rows import machine_room
 from pools.models import Node, Path, SendingIP, Zone
 from tests.zones.conftest import Places
 
@@ -63,3 +66,13 @@ def test_processors_that_are_full_carry_no_more(busy: Places) -> None:
     NodeReport.objects.create(node=busy.south, at=now(), agent_pid=1, cpu_percent=99, memory_percent=1, load_1m=1)
     verdict = capacity.without(zone="north")
     assert not verdict.carries and "99 % busy" in verdict.says
+
+
+def test_a_machine_is_believed_what_it_has_shown_even_when_something_else_keeps_it_busy() -> None:
+    at = now()
+    shown = {at - timedelta(minutes=9): 40.0, at: 2.0}
+    assert machine_room(shown, 100).per_s == 40.0
+    assert machine_room(shown, 20).per_s == pytest.approx(2 + 0.6 / 0.0011)
+    assert machine_room({at: 100.0}, 20).per_s == pytest.approx(100 + 0.6 / 0.0011)
+    assert machine_room({at: 1000.0}, 20).per_s == pytest.approx(4000)
+    assert machine_room({}, None).per_s == float("inf")
