@@ -21,12 +21,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--returns-port", type=int, default=0, metavar="N", help="where senders' mail hosts take bounces and complaints (0: none go)")
     parser.add_argument("--feedback", default="", metavar="ADDRESS", help="where complaints go (default: fbl@ the return path's domain)")
     parser.add_argument("--zones", type=Path, metavar="FILE", help="more DNS records as JSON, read again when the file changes")
+    parser.add_argument("--fronts", default="", metavar="HOST:PORT", help="web server behind the front doors at 127.30.1.1 and 127.30.2.1, at the inbox's port")
     return parser.parse_args()
 
 
 async def _run(arguments: argparse.Namespace) -> None:
     ports = (arguments.dns, arguments.smtp_port, arguments.http, arguments.zones, arguments.https_port, arguments.returns_port)
-    world = World(arguments.data, *ports, arguments.feedback)
+    world = World(arguments.data, *ports, arguments.feedback, arguments.fronts)
     await world.start()
     print(f"sandbox: inbox {world.url}, DNS {world.resolver}, SMTP port {world.smtp_port}, CA {world.ca_file}", flush=True)
     ended = asyncio.Event()

@@ -71,6 +71,11 @@ class Control:
             return self.world.small()
         return [self.world.provider_named(name)]
 
+    # -- front doors --------------------------------------------------------------------------------------------------
+    def _action_front(self, address: str, shut_s: float) -> None:
+        """Shut a front door for so long; 0 opens it again."""
+        self.world.fronts.shut(address, shut_s)
+
     # -- sending IPs ------------------------------------------------------------------------------------------------
     def _action_break(self, ip: str, provider: str = "*", mode: str = "block", for_s: float = 0) -> None:
         """An IP is no longer liked: block, defer (by reputation), refuse (421), silent or reset (at connect). With `for_s` it heals by itself after so long."""

@@ -22,6 +22,7 @@ import dns.rrset
 
 from .names import Site, normal, site_of, site_of_host
 from .policies import policy_records, signed
+from .updates import Updates, is_update
 from .zones import BlockLists, Zones
 
 _TTL_S = 60
@@ -36,8 +37,10 @@ class Directory:
     """Question in, answer out; no sockets."""
 
     def __init__(
-        self, zones: Zones, lists: BlockLists, address_of: Callable[[str, Site], str], tlsa: Callable[[str], list[str]] = lambda form: []
-    ) -> None:
+        self, zones: Zones, lists: BlockLists, address_of: Callable[[str, Site], str], tlsa: Callable[[str], list[str]] = lambda form: [],
+        updates: Updates | None = None,
+    ) -> None:  # fmt: skip
+        self.updates = updates
         self.zones = zones
         self.lists = lists
         self.address_of = address_of
@@ -51,6 +54,8 @@ class Directory:
         self.asked += 1
         if self.mode == "dead":
             return None
+        if self.updates is not None and is_update(wire):
+            return self.updates.answer(wire)
         try:
             query = dns.message.from_wire(wire)
         except (dns.exception.DNSException, ValueError):
@@ -95,14 +100,20 @@ class Directory:
             reply.set_rcode(dns.rcode.from_text(records.get("RCODE", ["NOERROR"])[0]))
         values = records.get(kind, [])
         if values:
-            reply.answer.append(dns.rrset.from_text_list(owner, _TTL_S, "IN", kind, values))
+            reply.answer.append(dns.rrset.from_text_list(owner, self._ttl_s(name), "IN", kind, values))
         else:
             apex = dns.name.from_text(".".join(name.split(".")[-2:]))
             reply.authority.append(dns.rrset.from_text_list(apex, _TTL_S, "IN", "SOA", [_soa(apex.to_text())]))
         return True
 
+    def _ttl_s(self, name: str) -> int:
+        updated = self.updates.records(name) if self.updates is not None else None
+        return updated[1] if updated is not None else _TTL_S
+
     def records(self, name: str) -> Records | None:
         """Everything that is known under a name, None to stay silent; RCODE stands among them when it is not NOERROR."""
+        if self.updates is not None and (updated := self.updates.records(name)) is not None:
+            return updated[0] or {"RCODE": ["NXDOMAIN"]}
         records = self._computed(name)
         if records is None:
             return None

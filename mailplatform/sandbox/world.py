@@ -17,6 +17,7 @@ from .certificates import Certificates
 from .control import Control
 from .dns import Directory, DnsServer
 from .form import faults_of
+from .fronts import Fronts
 from .habits import BIG, load
 from .inbox import Inbox
 from .names import Site, normal, site_of, site_of_host
@@ -26,6 +27,7 @@ from .provider import Provider
 from .returns import Taken, compose
 from .session import Session
 from .store import Store
+from .updates import Updates
 from .web import WebServer
 from .zones import BlockLists, Zones
 
@@ -40,7 +42,7 @@ class World:
 
     def __init__(
         self, data: Path | str, dns: str = "127.0.0.1:0", smtp_port: int = 0, http: str = "127.0.0.1:0", zones: Path | str | None = None, https_port: int = 0,
-        returns_port: int = 0, feedback: str = "",
+        returns_port: int = 0, feedback: str = "", fronts: str = "",
     ) -> None:  # fmt: skip
         self.data = Path(data)
         self.data.mkdir(parents=True, exist_ok=True)
@@ -54,12 +56,13 @@ class World:
         self._sessions_ever = 0
         self._tasks: set[asyncio.Task[Any]] = set()
         self.addresses = Addresses(smtp_port, lambda: Session(self), self.data / "hosts.json")
-        self.directory = Directory(self.zones, self.lists, self.addresses.address_of, self.certificates.tlsa)
+        self.directory = Directory(self.zones, self.lists, self.addresses.address_of, self.certificates.tlsa, Updates(self.data / "updates.json"))
         self.dns = DnsServer(self.directory, *_split(dns))
         self.post = Post(self.directory.records, returns_port, feedback)
         self.control = Control(self)
         self.inbox = Inbox(self)
         self.web = WebServer(self.inbox, *_split(http))
+        self.fronts = Fronts(_split(fronts) if fronts else None, _split(http)[1])
         self.policies = WebServer(PolicyFiles(), ADDRESS, https_port, self.certificates.policy_context())
 
     # -- life -----------------------------------------------------------------------------------------------------------
@@ -78,6 +81,7 @@ class World:
         await self.dns.start()
         await self.web.start()
         await self.policies.start()
+        await self.fronts.start()
         self.spawn(self.store.keep_writing())
         ports = {
             "dns": self.dns.port,
@@ -98,6 +102,7 @@ class World:
         await self.dns.stop()
         await self.web.stop()
         await self.policies.stop()
+        await self.fronts.stop()
         for session in list(self.sessions):
             session.transport.abort()
         for task in list(self._tasks):

@@ -17,7 +17,7 @@ from monitoring.endpoints.streak import Knock, Streak, counted
 from monitoring.endpoints.vote import Rules
 
 MOST_AT_ONCE = 2  # a door that is slow because it is busy must not be made busier
-LEAST_EVERY_S = {"database": 1.0, "submission": 0.5, "incoming": 0.5}  # a session costs the server a process, or one of those that it allows an address
+LEAST_EVERY_S = {"database": 1.0, "submission": 1.0, "incoming": 1.0}  # a session costs the server a process, or one of those that an address may have
 
 
 class Knocker:
@@ -74,8 +74,7 @@ class Knocker:
         self._rounds = {id_: self._loop.create_task(self._go_round(door, at)) for at, (id_, door) in enumerate(sorted(self._doors.items()))}
 
     async def _go_round(self, door: Door, place: int) -> None:
-        least_s = 1.0 if door.tls == "implicit" and door.kind != "api" else LEAST_EVERY_S.get(door.kind, 0.0)
-        every_s = max(self._rules.every_s, least_s)
+        every_s = max(self._rules.every_s, LEAST_EVERY_S.get(door.kind, 0.0))
         await asyncio.sleep(every_s * place / max(1, len(self._doors)))  # spread over the interval
         under_way: set[asyncio.Task[None]] = set()
         try:

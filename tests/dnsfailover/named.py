@@ -43,7 +43,7 @@ class Named:
     def __init__(self, of: "Named | None" = None, port: int = 0, secondaries: tuple[int, ...] = ()) -> None:
         self.address, self.of, self.secondaries = "127.0.0.1", of, secondaries
         self.port = port or free_port()
-        self.secret = of.secret if of else base64.b64encode(secrets.token_bytes(32)).decode()
+        self.secret: str = of.secret if of else base64.b64encode(secrets.token_bytes(32)).decode()
         self.folder = Path(tempfile.mkdtemp(prefix="mp-named-"))
 
     def __enter__(self) -> Self:
