@@ -2,8 +2,8 @@
 
 Transactional mail is strict up to its tenant's rate (Tenant.transactional_rate_per_s), all lanes together, with one second's worth at once;
 what goes beyond is for the caller to order as notification. The generic cell rate algorithm by the database's clock: `spent_until` is when the rate
-will have made good what was let through. One row a tenant, locked in the order of tenants and before any fair tag: two submissions
-never deadlock. Never: looks at other purposes.
+will have made good what was let through. It counts for no more than may go at once: a clock that is put back leaves no hours of debt. One row a tenant,
+locked in the order of tenants and before any fair tag: two submissions never deadlock. Never: looks at other purposes.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,8 @@ BURST_S = 1.0
 SPEND = f"""
     WITH clock AS (SELECT extract(epoch FROM platform_now())::float8 AS now_s),
          locked AS (
-        SELECT p.tenant_id, w.n, t.transactional_rate_per_s AS rate, clock.now_s, greatest(p.spent_until, clock.now_s) AS from_s
+        SELECT p.tenant_id, w.n, t.transactional_rate_per_s AS rate, clock.now_s,
+               least(greatest(p.spent_until, clock.now_s), clock.now_s + greatest({BURST_S}, 1 / nullif(t.transactional_rate_per_s, 0))) AS from_s
           FROM clock
          CROSS JOIN unnest(%(tenants)s::int8[], %(counts)s::int4[]) AS w(tenant_id, n)
           JOIN delivery_transactionalpace p USING (tenant_id)

@@ -74,6 +74,18 @@ def test_a_flood_takes_turns_with_other_tenants_notifications() -> None:
     assert max(place for place, tenant in enumerate(turns) if tenant == small.tenant.id) < 25
 
 
+@pytest.mark.parametrize("rate_per_s", [0, 0.5, 20, 1_000_000])
+def test_a_clock_that_is_put_back_an_hour_leaves_no_debt_of_an_hour(rate_per_s: float) -> None:
+    tenant = _house(rate_per_s).tenant.id
+    at_once = min(100, 1 if rate_per_s == 0.5 else int(rate_per_s))
+    with connect() as raw, raw.cursor() as cursor:
+        for shift in ("1 hour", "0", "-1 hour"):
+            raw.execute("SELECT set_config('mailplatform.clock_shift', %s, false)", [shift])
+            assert let_first(cursor, {tenant: 100})[tenant] >= 0, "nobody is let less than nothing"
+            raw.execute("UPDATE delivery_transactionalpace SET spent_until = spent_until - %s", [1 + 1 / (rate_per_s or 1)])  # time passes
+            assert let_first(cursor, {tenant: 100}) == {tenant: at_once}
+
+
 def test_what_went_beyond_the_rate_is_still_transactional_to_who_claims_it() -> None:
     house, provider = _house(1), knows("gmail.com")
     house.put(*_codes(house, 2), *_codes(house, 1, Purpose.NOTIFICATION))
