@@ -6,40 +6,110 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('pools', '0012_zones_and_nodes_out_of_service'),
+        ("pools", "0012_zones_and_nodes_out_of_service"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='NodeReturn',
+            name="NodeReturn",
             fields=[
-                ('node', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='came_back', serialize=False, to='pools.node')),
-                ('lost_at', models.DateTimeField(help_text="When it was last given up, by the database's clock.")),
-                ('losses', models.PositiveIntegerField(default=1, help_text='How often within the flap window, this time included.')),
-                ('takes_s', models.PositiveIntegerField(default=0, help_text='How long its return takes; 0: it comes back at once.')),
-                ('back_at', models.DateTimeField(blank=True, help_text='When an engine of it was first heard again.', null=True)),
+                (
+                    "node",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name="came_back", serialize=False, to="pools.node"
+                    ),
+                ),
+                ("lost_at", models.DateTimeField(help_text="When it was last given up, by the database's clock.")),
+                ("losses", models.PositiveIntegerField(default=1, help_text="How often within the flap window, this time included.")),
+                ("takes_s", models.PositiveIntegerField(default=0, help_text="How long its return takes; 0: it comes back at once.")),
+                ("back_at", models.DateTimeField(blank=True, help_text="When an engine of it was first heard again.", null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='FailoverPolicy',
+            name="FailoverPolicy",
             fields=[
-                ('id', models.SmallIntegerField(default=1, editable=False, primary_key=True, serialize=False)),
-                ('suspect_ms', models.PositiveIntegerField(default=350, help_text='Milliseconds of silence: its paths leave the auction until it is heard.', validators=[django.core.validators.MinValueValidator(200), django.core.validators.MaxValueValidator(5000)], verbose_name='suspected after')),
-                ('give_up_ms', models.PositiveIntegerField(default=720, help_text="Milliseconds of an engine's silence, seen by a watcher, when its node's agent is silent too.", validators=[django.core.validators.MinValueValidator(700), django.core.validators.MaxValueValidator(30000)], verbose_name='given up after')),
-                ('agent_away_ms', models.PositiveIntegerField(default=600, help_text="Milliseconds of a node agent's silence: until then its engines are left to it, for it can read their journals.", validators=[django.core.validators.MinValueValidator(400), django.core.validators.MaxValueValidator(30000)], verbose_name='agent away after')),
-                ('left_to_agent_s', models.PositiveIntegerField(default=5, help_text='Seconds: an agent that is heard, but does not act, is not waited for longer.', validators=[django.core.validators.MinValueValidator(2), django.core.validators.MaxValueValidator(120)], verbose_name='left to the agent for')),
-                ('returns_by_steps', models.BooleanField(default=True, help_text='A node that was given up gets a growing share of its connections and rates. Off: all at once.', verbose_name='return by steps')),
-                ('return_s', models.PositiveIntegerField(default=30, help_text='Seconds until it has all of them again.', validators=[django.core.validators.MinValueValidator(5), django.core.validators.MaxValueValidator(3600)], verbose_name='return takes')),
-                ('longest_return_s', models.PositiveIntegerField(default=600, help_text='Seconds: each loss within the flap window doubles the time, up to this.', validators=[django.core.validators.MinValueValidator(10), django.core.validators.MaxValueValidator(86400)], verbose_name='longest return')),
-                ('flap_window_s', models.PositiveIntegerField(default=3600, help_text='Seconds in which a loss counts against the next return.', validators=[django.core.validators.MinValueValidator(60), django.core.validators.MaxValueValidator(86400)], verbose_name='flap window')),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                ("id", models.SmallIntegerField(default=1, editable=False, primary_key=True, serialize=False)),
+                (
+                    "suspect_ms",
+                    models.PositiveIntegerField(
+                        default=350,
+                        help_text="Milliseconds of silence: its paths leave the auction until it is heard.",
+                        validators=[django.core.validators.MinValueValidator(200), django.core.validators.MaxValueValidator(5000)],
+                        verbose_name="suspected after",
+                    ),
+                ),
+                (
+                    "give_up_ms",
+                    models.PositiveIntegerField(
+                        default=720,
+                        help_text="Milliseconds of an engine's silence, seen by a watcher, when its node's agent is silent too.",
+                        validators=[django.core.validators.MinValueValidator(700), django.core.validators.MaxValueValidator(30000)],
+                        verbose_name="given up after",
+                    ),
+                ),
+                (
+                    "agent_away_ms",
+                    models.PositiveIntegerField(
+                        default=600,
+                        help_text="Milliseconds of a node agent's silence: until then its engines are left to it, for it can read their journals.",
+                        validators=[django.core.validators.MinValueValidator(400), django.core.validators.MaxValueValidator(30000)],
+                        verbose_name="agent away after",
+                    ),
+                ),
+                (
+                    "left_to_agent_s",
+                    models.PositiveIntegerField(
+                        default=5,
+                        help_text="Seconds: an agent that is heard, but does not act, is not waited for longer.",
+                        validators=[django.core.validators.MinValueValidator(2), django.core.validators.MaxValueValidator(120)],
+                        verbose_name="left to the agent for",
+                    ),
+                ),
+                (
+                    "returns_by_steps",
+                    models.BooleanField(
+                        default=True,
+                        help_text="A node that was given up gets a growing share of its connections and rates. Off: all at once.",
+                        verbose_name="return by steps",
+                    ),
+                ),
+                (
+                    "return_s",
+                    models.PositiveIntegerField(
+                        default=30,
+                        help_text="Seconds until it has all of them again.",
+                        validators=[django.core.validators.MinValueValidator(5), django.core.validators.MaxValueValidator(3600)],
+                        verbose_name="return takes",
+                    ),
+                ),
+                (
+                    "longest_return_s",
+                    models.PositiveIntegerField(
+                        default=600,
+                        help_text="Seconds: each loss within the flap window doubles the time, up to this.",
+                        validators=[django.core.validators.MinValueValidator(10), django.core.validators.MaxValueValidator(86400)],
+                        verbose_name="longest return",
+                    ),
+                ),
+                (
+                    "flap_window_s",
+                    models.PositiveIntegerField(
+                        default=3600,
+                        help_text="Seconds in which a loss counts against the next return.",
+                        validators=[django.core.validators.MinValueValidator(60), django.core.validators.MaxValueValidator(86400)],
+                        verbose_name="flap window",
+                    ),
+                ),
+                ("updated_at", models.DateTimeField(auto_now=True)),
             ],
             options={
-                'verbose_name': 'failover: policy',
-                'verbose_name_plural': 'failover: policy',
-                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='one_failover_policy'), models.CheckConstraint(condition=models.Q(('give_up_ms__gte', 700)), name='nobody_is_given_up_before_the_lease_ends')],
+                "verbose_name": "failover: policy",
+                "verbose_name_plural": "failover: policy",
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("id", 1)), name="one_failover_policy"),
+                    models.CheckConstraint(condition=models.Q(("give_up_ms__gte", 700)), name="nobody_is_given_up_before_the_lease_ends"),
+                ],
             },
         ),
     ]
