@@ -57,6 +57,7 @@ def test_with_an_open_path_it_waits_for_its_turn(client: Client, acme: Sender, g
         ({"binds": "connections", "limits_now": {"figure": 5, "connections_open": 5}}, "limit", "203.0.113.7: at its 5 of 5 connections to Gmail."),
         ({"binds": "rate", "limits_now": {"figure": 20, "per_s": 60}, "binds_until": 3}, "limit", "at its 20 a minute to Gmail: the next goes in 3"),
         ({"binds": "hour", "limits_now": {"figure": 1000, "per_s": 3600}, "binds_until": 900}, "limit", "the hour's 1,000 to Gmail are used up until about"),
+        ({"binds": "day", "limits_now": {"figure": 50, "day_used": 50, "day_by": "warming"}}, "limit", "warming: 50 of 50 in this day to Gmail"),
         ({"binds": "suspended", "binds_until": 600, "why": EVIDENCE}, "suspended", "203.0.113.7: Gmail asked it to wait until"),
         ({"binds": "circuit", "binds_until": 60, "circuit_failures": 3, "why": EVIDENCE}, "unreachable", "did not answer it; the next probe goes in 60 s"),
         ({"state": "paused"}, "path", "203.0.113.7: it was paused."),
