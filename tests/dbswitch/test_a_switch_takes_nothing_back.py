@@ -36,7 +36,7 @@ from tests.queue.test_one_engine_at_a_time_holds_a_delivery import _bid
 from tests.queue.test_what_became_of_a_delivery_is_recorded_once import settled
 
 pytestmark = pytest.mark.django_db(transaction=True)
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0  # on a busy machine; bin/bench dbswitch holds it to 30
 
 
 @contextlib.contextmanager
@@ -112,7 +112,7 @@ async def test_what_was_accepted_recorded_and_leased_outlives_its_server(servers
         engine = _Engine(url, house, tmp_path)
         claims = engine.claim(_bid(house, provider_id))
         assert {one.recipient for one in claims} == {"recorded@gmail.com", "never@gmail.com"}
-        await until(lambda: sum(len(program.accepted) for program in programs) > 30, 30)
+        await until(lambda: sum(len(program.accepted) for program in programs) > 30, 120)
         (done,) = [one for one in claims if one.recipient == "recorded@gmail.com"]
         with made.out_of_touch():
             await engine.record(settled(house, done, engine.id))
@@ -120,7 +120,7 @@ async def test_what_was_accepted_recorded_and_leased_outlives_its_server(servers
         before = [len(program.accepted) for program in programs]
         assert not engine.is_valid_soon(0.7), "a lease that nobody can renew ends"
         made.promote()
-        await until(lambda: all(len(program.accepted) > count + 2 for program, count in zip(programs, before, strict=True)), 30)
+        await until(lambda: all(len(program.accepted) > count + 2 for program, count in zip(programs, before, strict=True)), 120)
         for program in programs:
             program.stop.set()
         for program in programs:
@@ -131,7 +131,7 @@ async def test_what_was_accepted_recorded_and_leased_outlives_its_server(servers
         assert {UUID(one) for program in programs for one in program.accepted} <= stored
         assert raw.execute("SELECT count(*), count(DISTINCT recipient) FROM delivery_delivery").fetchall()[0] == (len(stored), len(stored)), "none twice"
         assert raw.execute("SELECT final FROM delivery_delivery WHERE id = %s", [done.id]).fetchone() == (None,), "the standby never had this record"
-    await until(lambda: engine.is_valid_soon(0), 20)
+    await until(lambda: engine.is_valid_soon(0), 60)
     await engine.reconnected()
     with connect(url) as raw:
         assert raw.execute("SELECT final FROM delivery_delivery WHERE id = %s", [done.id]).fetchone() == ("delivered",)

@@ -17,6 +17,7 @@ from mailplatform.shell.database.broker import PatientBroker
 from mailplatform.tenants.models import User
 from tests.api.test_nothing_is_accepted_without_a_commit import AT_COMMIT, UNDO
 from tests.api.world import Sender, make_sender
+from tests.flow.platform import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -48,16 +49,20 @@ def away() -> Iterator[Away]:
     connection.close()
 
 
-def test_it_is_accepted_when_the_database_is_back(client: Client, sender: Sender, away: Away) -> None:
+def test_it_is_accepted_when_the_database_is_back(client: Client, sender: Sender, away: Away, settings: Any) -> None:
     away.begin()
-    timer = threading.Timer(0.7, away.end)
-    timer.start()
-    began = time.monotonic()
+    waited: list[bool] = []
+
+    def end_it() -> None:
+        wait_until(lambda: patience._room._value < settings.DATABASE_WAITERS, 30, "the request waited")  # type: ignore[union-attr]
+        waited.append(True)
+        away.end()
+
+    switching = threading.Thread(target=end_it)
+    switching.start()
     answer = sender.send(client)
-    timer.join()
-    assert answer.status_code == 202
-    assert time.monotonic() - began >= 0.7
-    assert Message.objects.count() == 1
+    switching.join()
+    assert (answer.status_code, waited, Message.objects.count()) == (202, [True], 1)
 
 
 def test_it_waits_no_longer_than_it_may(client: Client, sender: Sender, away: Away, settings: Any) -> None:
@@ -66,11 +71,11 @@ def test_it_waits_no_longer_than_it_may(client: Client, sender: Sender, away: Aw
     began = time.monotonic()
     answer = sender.send(client)
     assert (answer.status_code, answer["Retry-After"]) == (503, "2")
-    assert 0.4 <= time.monotonic() - began < 5
+    assert 0.4 <= time.monotonic() - began < 15
 
 
 def test_a_full_waiting_room_refuses_at_once(client: Client, sender: Sender, away: Away, monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
-    settings.DATABASE_WAIT_S = 10
+    settings.DATABASE_WAIT_S = 60
     monkeypatch.setattr(patience, "_room", threading.BoundedSemaphore(1))
     away.begin()
     answers: list[int] = []
@@ -85,17 +90,18 @@ def test_a_full_waiting_room_refuses_at_once(client: Client, sender: Sender, awa
         time.sleep(0.01)
     began = time.monotonic()
     assert sender.send(client).status_code == 503
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     away.end()
-    waiting.join(10)
+    waiting.join(60)
     assert answers == [202]
 
 
-def test_reading_does_not_wait(client: Client, sender: Sender, away: Away) -> None:
+def test_reading_does_not_wait(client: Client, sender: Sender, away: Away, settings: Any) -> None:
+    settings.DATABASE_WAIT_S = 60
     away.begin()
     began = time.monotonic()
     assert sender.get(client, "messages").status_code == 503
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < settings.DATABASE_WAIT_S
 
 
 ONCE = """
@@ -116,8 +122,9 @@ def test_a_commit_without_an_answer_is_asked_again_only_under_a_key(client: Clie
             cursor.execute(UNDO + "; DROP SEQUENCE commits")
 
 
-def test_an_answer_under_a_key_is_confirmed_by_a_commit_of_its_own(client: Client, sender: Sender) -> None:
+def test_an_answer_under_a_key_is_confirmed_by_a_commit_of_its_own(client: Client, sender: Sender, settings: Any) -> None:
     """That the first COMMIT's rows can be read does not say that a standby has them."""
+    settings.DATABASE_WAIT_S = 0.3
     key = {"HTTP_IDEMPOTENCY_KEY": "k2"}
     assert sender.post(client, "messages", sender.message(), **key).status_code == 202
     with connection.cursor() as cursor:
@@ -136,13 +143,15 @@ def test_a_commit_that_waits_for_a_lost_standby_is_given_up(client: Client, send
     monkeypatch.setattr(commit, "COMMITS_WITHIN_S", 0.5)
     settings.DATABASE_WAIT_S = 0.5
     with connection.cursor() as cursor:
-        cursor.execute(AT_COMMIT.format(what="PERFORM pg_sleep(4)"))
+        cursor.execute(AT_COMMIT.format(what="PERFORM pg_sleep(60)"))
     try:
         began = time.monotonic()
         assert sender.send(client).status_code == 503
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 30
     finally:
-        with connection.cursor() as cursor:  # waits for the one that was given up
+        with connection.cursor() as cursor:
+            stuck = "datname = current_database() AND query = 'COMMIT' AND state = 'active'"
+            cursor.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {stuck}")
             cursor.execute(UNDO)
 
 
