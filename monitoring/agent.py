@@ -16,9 +16,10 @@ from typing import Any
 
 import psycopg
 
-from monitoring import break_drill, clusters, drills, kill_drill, processes, reports
+from monitoring import break_drill, clusters, kill_drill, processes, reports
 from monitoring.beats import Beater
 from monitoring.condemn import Condemned, condemn, sweep_journal
+from monitoring.drills import allowed, stopwatch
 from monitoring.judge import AGENT, Incarnation, Judge, Judgement, Opinion, Sighting
 from monitoring.link import Link
 from monitoring.models import Verdict
@@ -188,11 +189,11 @@ class NodeAgent:
         return [engine.slot for engine in look(connection, self.node)]
 
     def _drill(self, connection: psycopg.Connection[Any]) -> None:
-        if drills.allowed():
+        if allowed():
             kill_drill.carry_out(connection, self.node, self._held)
             self._faults.look(connection, self.node, self._held, now_s())
         with connection.cursor() as cursor:
-            drills.settle(cursor)
+            stopwatch.settle(cursor)
             break_drill.settle(cursor)
 
     def _slots_wanted(self, connection: psycopg.Connection[Any]) -> int:

@@ -14,8 +14,8 @@ from mailplatform.shell.live import fragment
 from mailplatform.shell.navigation import Group, register
 from mailplatform.shell.pages import action, page
 from mailplatform.shell.permissions import Permission
-from monitoring import break_drill, day_charts, drills, figures, own_message, sandbox_order
-from monitoring.drills import start
+from monitoring import break_drill, day_charts, figures, own_message, sandbox_order
+from monitoring.drills import allowed, start, stopwatch
 from monitoring.flow import make_flow
 from monitoring.models import Drill, Verdict, WatcherBeat
 from monitoring.readiness import readiness
@@ -85,7 +85,7 @@ def _notices() -> dict[str, Any]:
 
 # -- Try it ----------------------------------------------------------------------------------------------------------------
 def _try() -> dict[str, Any]:
-    last = drills.last_of()
+    last = stopwatch.last_of()
     send, kill, freeze = last[Drill.Kind.SEND_MESSAGE], last[Drill.Kind.KILL_ENGINE], last[Drill.Kind.FREEZE_NODE]
     running = any(drill is not None and drill.state == Drill.State.RUNNING for drill in last.values())
     broken = Drill.objects.filter(kind=Drill.Kind.BREAK_IP).order_by("-started_at").first() if sandbox_order.may_order() else None
@@ -96,13 +96,13 @@ def _try() -> dict[str, Any]:
         "break_figures": break_figures,
         "break_told": break_drill.told(break_figures, now()),
         "break_heals_s": break_drill.HEALS_AFTER_S,
-        "drills_allowed": drills.allowed(),
+        "drills_allowed": allowed(),
         "send": send,
-        "send_figures": drills.figures_of(send),
+        "send_figures": stopwatch.figures_of(send),
         "kill": kill,
-        "kill_figures": drills.figures_of(kill),
+        "kill_figures": stopwatch.figures_of(kill),
         "freeze": freeze,
-        "freeze_figures": drills.figures_of(freeze),
+        "freeze_figures": stopwatch.figures_of(freeze),
         "inbox_url": settings.SANDBOX_URL,
         "try_every": RUNNING_EVERY_S if running else QUIET_EVERY_S,
     }
@@ -112,14 +112,14 @@ def _try() -> dict[str, Any]:
 def try_send(request: HttpRequest) -> HttpResponse:
     """Send yourself a message."""
     recipient = own_message.recipient_for(request.user.email)  # type: ignore[union-attr]
-    started = drills.start_send(str(request.user), recipient)
+    started = stopwatch.start_send(str(request.user), recipient)
     if isinstance(started, Drill):
         record_request(request, "drill started", started, f"Sent a message to {recipient} from the overview.")
         answer = own_message.send(settings.DATA_DIR, settings.PUBLIC_URL, recipient)
         if isinstance(answer, str):
-            drills.failed(started, answer)
+            stopwatch.failed(started, answer)
         else:
-            drills.sent(started, answer.message, answer.delivery)
+            stopwatch.sent(started, answer.message, answer.delivery)
         return _tried(request, answer if isinstance(answer, str) else "")
     return _tried(request, started.says)
 
@@ -127,9 +127,9 @@ def try_send(request: HttpRequest) -> HttpResponse:
 @action(Permission.STEER)
 def try_kill(request: HttpRequest) -> HttpResponse:
     """Kill an engine with SIGKILL, through its node's agent, while it has something in its hands."""
-    if drills.may_start(Drill.Kind.KILL_ENGINE) and not own_message.burst(settings.DATA_DIR, settings.PUBLIC_URL, BURST):
-        drills.wait_for_claims(BURST_TAKEN_S)
-    started = drills.start_kill(str(request.user))
+    if stopwatch.may_start(Drill.Kind.KILL_ENGINE) and not own_message.burst(settings.DATA_DIR, settings.PUBLIC_URL, BURST):
+        stopwatch.wait_for_claims(BURST_TAKEN_S)
+    started = stopwatch.start_kill(str(request.user))
     if isinstance(started, Drill):
         record_request(request, "drill started", started, f"Had the engine {started.scope} killed, as a drill.", engine=started.scope)
         return _tried(request, "")
@@ -139,8 +139,8 @@ def try_kill(request: HttpRequest) -> HttpResponse:
 @action(Permission.STEER)
 def try_freeze(request: HttpRequest) -> HttpResponse:
     """Stop all engines of the busiest node, through its agent, while they have something in their hands."""
-    if drills.may_start(Drill.Kind.FREEZE_NODE) and not own_message.burst(settings.DATA_DIR, settings.PUBLIC_URL, BURST):
-        drills.wait_for_claims(BURST_TAKEN_S)
+    if stopwatch.may_start(Drill.Kind.FREEZE_NODE) and not own_message.burst(settings.DATA_DIR, settings.PUBLIC_URL, BURST):
+        stopwatch.wait_for_claims(BURST_TAKEN_S)
     started = start.start(Drill.Kind.FREEZE_NODE, str(request.user))
     if isinstance(started, Drill):
         record_request(request, "drill started", started, f"Had the node {started.scope} frozen, as a drill.", node=started.scope)

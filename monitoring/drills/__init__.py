@@ -1,7 +1,6 @@
 """Drills: rehearsed disasters. What all of their parts share; nothing here touches a model, so that everybody may import it."""
 
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, Protocol
 
 from django.conf import settings
@@ -30,13 +29,3 @@ class Refusal:
 def allowed() -> bool:
     """Whether anything may be broken here on purpose."""
     return bool(settings.MAIL_MODE == "sandbox" or settings.DRILLS_IN_LIVE)
-
-
-_STOPWATCH = {"settle", "figures_of", "last_of", "start_kill", "start_send", "may_start", "wait_for_claims", "sent", "failed"}
-
-
-def __getattr__(name: str) -> Any:
-    """The stopwatch knows models: it is loaded when somebody asks for it."""
-    if name not in _STOPWATCH:
-        raise AttributeError(name)
-    return getattr(import_module("monitoring.drills.stopwatch"), name)
