@@ -190,6 +190,8 @@ def _open(said: Said) -> Standing:
     figures = said.limits or {}
     busy, limit = _whole(figures.get("connections_open")), _whole(figures.get("connections"))
     words = f"Open: {busy} of {formats.plural(limit, 'connection')} in use." if limit else "Open."
+    if said.state == "probation":
+        return Standing(Hold.NOTHING, f"On probation: a part of its rates comes back by evidence. {words}", words)
     return Standing(Hold.NOTHING, words, words)
 
 

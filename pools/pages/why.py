@@ -22,6 +22,7 @@ class Why:
     """Everything that the path's page says about its score."""
 
     score: float
+    out: bool  # by reputation, whatever the score is by now: a rule may have shut it before there was much to score
     rules: Rules
     lost: tuple["Lost", ...]
     sentence: str
@@ -73,10 +74,9 @@ def why_of(path: Path, at: datetime) -> Why:
     rules = rules_now()
     course = Course(path.state, standing.step, standing.until, standing.covering, standing.grace_until) if standing else Course(path.state, 0, None)
     done = tuple(deeds.of_path(path.ip_id, path.provider_id))
-    return Why(
-        path.score, rules, lost_of(standing.components if standing else {}), standing.sentence if standing else "", standing.since if standing else None,
-        told(course, rules, at), done, history(ip_id=path.ip_id, provider_id=path.provider_id, done=done, at=at, rules=rules, scope="path"),
-    )  # fmt: skip
+    out, kept = path.state in (Path.State.QUARANTINED, Path.State.PROBATION), standing or PathStanding()
+    drawn = history(ip_id=path.ip_id, provider_id=path.provider_id, done=done, at=at, rules=rules, scope="path")
+    return Why(path.score, out, rules, lost_of(kept.components), kept.sentence, kept.since, told(course, rules, at), done, drawn)
 
 
 def rules_now() -> Rules:
@@ -91,6 +91,8 @@ def history(*, scope: str, at: datetime, rules: Rules, done: tuple[Deed, ...] = 
     samples = list(
         ScoreSample.objects.filter(scope=scope, at__gte=at - HISTORY, **of).order_by("-at").values_list("at", "score")[:SAMPLES]
     )[::-1]  # fmt: skip
+    if samples:
+        samples.append((at, samples[-1][1]))  # it holds on until now
     times, scores = [when for when, _ in samples], [score for _, score in samples]
     label = f"From {number(min(scores))} to {number(max(scores))} in the last 7 days, {number(scores[-1])} now." if scores else ""
     series = [

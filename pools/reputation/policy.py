@@ -16,7 +16,7 @@ _SAME = (
 )  # fmt: skip
 # Minutes instead of hours: a path that a person breaks to try it is back while they look.
 SIMULATED = {
-    "stay_s": 40, "stay_most_s": 60, "entries_per_day": 24, "step_s": 20, "step_floor": 6, "trickle_per_hour": 900, "ip_stay_s": 60,
+    "stay_s": 45, "stay_most_s": 60, "entries_per_day": 24, "step_s": 15, "step_floor": 6, "trickle_per_hour": 900, "ip_stay_s": 60,
 }  # fmt: skip
 _CAREFUL = [Mode.OFF, Mode.PROPOSE, Mode.AUTOMATIC]
 
