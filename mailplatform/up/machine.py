@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from mailplatform.shell.clock import now
+from mailplatform.up.installation import Installation
 from mailplatform.up.options import Refused
 from monitoring.models import Machine
 from pools.models import Node, Pool, PoolMember, SendingIP, Zone
@@ -97,4 +98,4 @@ def _new_node(name: str, zone: Zone) -> Node:
 
 
 def number_of(data: Path) -> UUID:
-    return UUID((data / "machine").read_text().strip())
+    return UUID(Installation(data).number())

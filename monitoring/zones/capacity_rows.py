@@ -61,7 +61,7 @@ _ANSWERS = """
 
 def facts_now() -> Facts:
     at = now()
-    loads = [Load(*row[:3], row[3] or 0.0, row[4]) for row in _rows(_LOADS)]
+    loads = [Load(pool, provider, purpose, peak or 0.0, mean) for pool, provider, purpose, peak, mean in _rows(_LOADS)]
     providers = {load.provider for load in loads if load.per_s}
     pools, wanted = _pools()
     ips = {ip.pk: ip for ip in SendingIP.objects.all()}
@@ -133,7 +133,8 @@ def _nodes() -> tuple[dict[int, NodeFacts], dict[str, Room]]:
     minutes: dict[int, list[tuple[datetime, float]]] = defaultdict(list)
     for node, minute, per_s in _rows(_NODE_MINUTES):
         minutes[node].append((minute, per_s))
-    nodes, cpu = {}, {}
+    nodes: dict[int, NodeFacts] = {}
+    cpu: dict[str, float] = {}
     shown: dict[str, dict[datetime, float]] = defaultdict(lambda: defaultdict(float))  # a machine's minutes, all of its nodes together
     for key, name, zone, machine, engines, percent, back_s, takes_s in _rows(_NODES, {"fresh": FRESH_S}):
         share = 100 if back_s is None else returning(back_s, takes_s).share

@@ -104,7 +104,7 @@ class Page:
 def page_now() -> Page:
     known = {zone.name: zone for zone in figures.zones()}
     words = {name: (Standing(state, why, by, at), returns) for name, state, why, by, at, *returns in _rows(_NODES)}
-    machines = tuple(MachineShown(*row[:5], tuple(row[5]), tuple(row[6]), row[7]) for row in _rows(_MACHINES))
+    machines = tuple(_machine(*row) for row in _rows(_MACHINES))
     doors: dict[str, list[tuple[str, str]]] = {}
     for zone, name, state in _rows(_ENDPOINTS):
         doors.setdefault(zone, []).append((name, {"up": "good", "down": "dead"}.get(state, state)))
@@ -175,6 +175,12 @@ def state_of(standing: Standing, nodes: Sequence[NodeShown], unwatched: bool, wr
     if not heard and not engines and unwatched:
         return "lost"
     return "limited" if wrong or not engines else "good"
+
+
+def _machine(
+    id_: str, name: str, url: str, joined: bool, started_at: datetime, nodes: Sequence[str], zones: Sequence[str], heard_s: float | None
+) -> MachineShown:
+    return MachineShown(id_, name, url, joined, started_at, tuple(nodes), tuple(zones), heard_s)
 
 
 def _node(now: NodeNow, standing: Standing, returns: Sequence[Any]) -> NodeShown:
