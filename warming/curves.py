@@ -60,9 +60,14 @@ def plan_chart(title: str, ladders: dict[str, list[int]], start: datetime) -> Ch
     for name, steps in ladders.items():
         same.setdefault(tuple(steps), []).append(name)
     looks = (("main", "solid"), ("quiet", "dash"), ("working", "dots"), ("limited", "dash"), ("good", "dots"))
-    lines = [(", ".join(names), steps) for steps, names in same.items()][: len(looks)]
+    lines = [("all providers" if len(same) == 1 and names[1:] else _named(names), steps) for steps, names in same.items()][: len(looks)]
     series = [
         Series(name, [*steps, *[None] * (longest - len(steps))], look=look, dash=dash) for (name, steps), (look, dash) in zip(lines, looks, strict=False)
     ]
     label = "; ".join(f"{name}: {number(steps[0])} on the first day, {number(steps[-1])} on day {len(steps)}" for name, steps in lines) + "."
     return Chart(title, label, [start + timedelta(days=n) for n in range(longest)], series, unit="/day", note=label, height=220, logarithmic=True)
+
+
+def _named(names: Sequence[str]) -> str:
+    """A line's name must fit into a hand."""
+    return ", ".join(names) if len(names) < 3 else f"{names[0]} and {len(names) - 1} more"

@@ -16,6 +16,8 @@ from warming.warmups import Warmup
 
 pytestmark = [pytest.mark.skipif(shutil.which("chromium") is None, reason="these need Chromium"), pytest.mark.django_db(transaction=True)]
 
+MINE = b'{"plans": [{"name": "mine", "title": "Mine", "daily": [50, 100, 400, 2000]}]}'
+
 
 @pytest.fixture
 def demo(house: House) -> None:
@@ -45,6 +47,18 @@ def test_they_can_be_read_and_acted_upon_in_one_hand(demo: None, live_server: An
                     page.screenshot(path=f"{shots}/warmups-{name}-{scheme}-{viewport['width']}.png", full_page=True)
                 assert sideways(page) == 0, (url, viewport)
                 assert audit(page) == [], (url, scheme)
+        page = open_("/warmups/plans/", boss, PHONE, "dark")
+        page.locator("summary", has_text="Bring in a file").click()
+        page.get_by_label("Plans as JSON").set_input_files({"name": "mine.json", "mimeType": "application/json", "buffer": MINE})
+        page.get_by_role("button", name="Look at it").click()
+        page.get_by_text("would bring in").wait_for()
+        if shots:
+            page.wait_for_timeout(300)
+            page.screenshot(path=f"{shots}/warmups-preview-dark-390.png", full_page=True)
+        assert sideways(page) == 0 and audit(page) == []
+        page.get_by_role("button", name="Bring in").click()
+        page.get_by_text("came in").wait_for()
+        assert WarmupPlan.objects.filter(name="mine").count() == 1
         page = open_(f"/warmups/{ip.pk}/", boss, PHONE)
         page.locator("summary", has_text="Pause").first.click()
         page.get_by_role("button", name="Pause", exact=True).first.click()
