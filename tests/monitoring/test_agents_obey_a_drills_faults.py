@@ -42,7 +42,7 @@ def test_a_short_freeze_ends_by_itself_and_nobody_is_condemned(world: World) -> 
     time.sleep(0.3)
     row = fault(world, "freeze_engine", 0.35, engine)
     until(lambda: Fault.objects.filter(pk=row.pk, ended_at__isnull=False).exists(), 5, "the fault's end")
-    until(lambda: not is_stopped(engine), 1, "it went on")
+    until(lambda: not is_stopped(engine), 20, "it went on")
     row.refresh_from_db()
     assert row.obeyed_at is not None and engine.process.poll() is None
 
@@ -55,7 +55,7 @@ def test_a_long_freeze_is_found_like_any_other(world: World) -> None:
     row = fault(world, "freeze_engine", 20, engine)
     until(lambda: ready(world) == set(mine), 5, "claims given back")
     assert Verdict.objects.get().kind == "frozen"
-    assert engine.process.wait(1) == -signal.SIGKILL
+    assert engine.process.wait(20) == -signal.SIGKILL
     until(lambda: Fault.objects.get(pk=row.pk).ended_at is not None or Fault.objects.get(pk=row.pk).obeyed_at is not None, 5, "it was obeyed")
 
 
@@ -86,7 +86,7 @@ def test_a_cut_ends_by_the_agents_own_clock(world: World) -> None:
     try:
         until(AgentBeat.objects.exists, 20, "its first beat")
         row = fault(world, "cut_database", 2.0)
-        until(lambda: Fault.objects.get(pk=row.pk).obeyed_at is not None, 3, "it was obeyed")
+        until(lambda: Fault.objects.get(pk=row.pk).obeyed_at is not None, 20, "it was obeyed")
         last = lambda: AgentBeat.objects.get().at  # noqa: E731
         until(lambda: now() - last() > timedelta(seconds=1), 5, "it was silent")
         assert not world.query("SELECT 1 FROM pg_stat_activity WHERE application_name LIKE '%north-1' AND pid <> pg_backend_pid()"), "its sessions are gone"
