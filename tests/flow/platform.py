@@ -39,7 +39,7 @@ class Platform:
         self.port = _free_port()
         self._sandbox = ""
 
-    def start(self, *options: str, within_s: float = 90) -> None:
+    def start(self, *options: str, within_s: float = 240) -> None:
         environment = {name: value for name, value in os.environ.items() if name not in OWN_SETTINGS} | self.settings
         command = [sys.executable, "-m", "mailplatform.up", "--data", str(self.data), "--port", str(self.port), "--no-demo", *options]
         log = (self.data.parent / "up.log").open("ab")
@@ -241,7 +241,7 @@ class Platform:
 
 
 @contextlib.contextmanager
-def running(within_s: float = 90, options: tuple[str, ...] = (), **settings: str) -> Iterator[Platform]:
+def running(within_s: float = 240, options: tuple[str, ...] = (), **settings: str) -> Iterator[Platform]:
     """A platform in a folder of its own, started; stopped and removed afterwards. `settings`: more of its environment."""
     folder = Path(tempfile.mkdtemp(prefix="mp-flow-"))
     platform = Platform(folder / "data", **settings)

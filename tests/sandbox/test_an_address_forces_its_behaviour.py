@@ -54,7 +54,7 @@ def test_a_slow_mailbox_answers_late(world: Aside) -> None:
     world.control({"action": "habits", "provider": "gmail", "slow_s": 0.4})
     start = time.monotonic()
     assert deliver(world, "slow@gmail.com")[0] == 250
-    assert 0.4 <= time.monotonic() - start < 3
+    assert 0.4 <= time.monotonic() - start < 15
 
 
 def test_a_slow_mailbox_keeps_nothing_when_the_sender_gives_up(world: Aside) -> None:
