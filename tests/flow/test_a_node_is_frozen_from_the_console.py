@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.flow.platform import Platform, wait_until
 from tests.flow.words import fresh
 
@@ -27,6 +29,7 @@ print("SEEN " + json.dumps({
 """
 
 
+@pytest.mark.long
 def test_it_is_measured_and_its_mail_arrives_once(platform: Platform) -> None:
     run = fresh()
     common = {"from": platform.address(), "text": "Hello", "stream": "notification"}
