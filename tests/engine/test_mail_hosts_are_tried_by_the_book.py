@@ -50,6 +50,7 @@ class Hosts:
             tls=TlsContexts(folder / "ca.pem"),
             now=lambda: datetime.now(UTC),
             addresses=self._addresses,
+            holes=None,
         )
         self.reach = Reach(hands)
         self.way = Way.new(7, 3, Profile())
