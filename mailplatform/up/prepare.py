@@ -30,6 +30,7 @@ def main(arguments: list[str]) -> None:
     django.setup()
     from django.conf import settings
 
+    from mailplatform.up import doors
     from mailplatform.up.machine import Asked, nodes_of, number_of
 
     data = Path(settings.DATA_DIR)
@@ -40,6 +41,7 @@ def main(arguments: list[str]) -> None:
     collect_static(data / "static.made-from")
     nodes = nodes_of(Asked(number_of(data), asked.zone, asked.node, asked.join))
     (data / "topology.json").write_text(json.dumps(topology(nodes)))
+    doors.keep(data, asked.zone)
 
 
 def bring_along(data: Path) -> None:

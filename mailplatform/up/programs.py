@@ -64,6 +64,8 @@ def platform(options: Options, topology: Topology, ports: Ports | None, submissi
         ]
     programs += [Program(f"watcher-{zone}", _manage("watcher"), environment={"ZONE": zone}) for zone in topology.zones]
     programs.append(Program("steward", _manage("steward")))
+    if not options.zone:  # beside the zones' watchers a third vantage point; with machines of their own, where an operator starts it
+        programs.append(Program("witness", _manage("witness")))
     if ports or options.incoming:
         programs.append(Program("incoming", _manage("incoming"), stop_wait_s=DRAIN_S))
     programs.append(Program("webhooks", _manage("webhooks"), stop_wait_s=DRAIN_S))
@@ -98,9 +100,15 @@ def _sandbox(options: Options, ports: Ports) -> Program:
     command = [
         sys.executable, "-m", "mailplatform.sandbox", "--data", str(folder), "--dns", f"127.0.0.1:{ports.dns}",
         "--smtp-port", str(ports.smtp), "--http", f"127.0.0.1:{ports.inbox}", "--https-port", str(ports.https), "--zones", str(folder / "zones.json"),
-        "--returns-port", str(ports.returns),
+        "--returns-port", str(ports.returns), "--fronts", _web_inside(options),
     ]  # fmt: skip
     return Program("sandbox", tuple(command), Stage.WORLD)
+
+
+def _web_inside(options: Options) -> str:
+    """Where the web server is for those on this machine who speak plain HTTP; empty when it does not."""
+    host = "127.0.0.1" if options.host in ("0.0.0.0", "localhost") else options.host  # noqa: S104
+    return "" if options.certificate or ":" in host else f"{host}:{options.port}"
 
 
 def _manage(command: str) -> tuple[str, ...]:
