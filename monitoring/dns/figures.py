@@ -110,7 +110,9 @@ def sentence(rows: Sequence[SetRow]) -> tuple[str, str]:
     if empty:
         return "limited", f"{empty[0].row} is not published yet."
     away = sum(any(target.published and target.target.priority > 0 for target in one.targets) for one in rows)
-    return "good", f"All {plural(len(rows), 'name')} point only to what lives{f', {away} of them to backups' if away else ''}."
+    if len(rows) == 1:
+        return "good", f"The one name points only to what lives{', to a backup' if away else ''}."
+    return "good", f"All {len(rows)} names point only to what lives{f', {away} of them to backups' if away else ''}."
 
 
 def if_chosen(row: RecordSet, chosen: Sequence[str], now: datetime) -> Decision:
