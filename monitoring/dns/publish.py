@@ -13,7 +13,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.urls import reverse
 from dns.exception import DNSException
 
 from mailplatform.shell.clock import now
@@ -170,7 +169,7 @@ def _tell(change: DnsChange) -> None:
     clear_notice(notices.TROUBLE, str(row))
     ms = (change.visible_at - change.at).total_seconds() * 1000 if change.visible_at else 0
     sentence = f"{row} points to {listed(change.after)} now. {change.why} Visible at all its servers after {ms:,.0f} ms."
-    raise_notice(notices.CHANGED, str(row), "info", sentence, change.evidence, reverse("dns"), expires_at=now() + timedelta(hours=1))
+    raise_notice(notices.CHANGED, str(row), "info", sentence, change.evidence, notices.PAGE, expires_at=now() + timedelta(hours=1))
 
 
 def told(answers: Sequence[Answer]) -> dict[str, Any]:

@@ -63,6 +63,7 @@ class VantagePoint:
         while not self.rhythm.stopping and not self._is_the_one(connection):
             self.rhythm.pause(SPARE_ASKS_EVERY_S)
         self._vantage_id = sightings.register(connection, self.name, self.kind, self.zone)
+        django_connection.ensure_connection()  # before the first verdict needs it
         self._doors_due_s = 0.0
         while not self.rhythm.stopping:
             self.step(connection, knocker)

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
-from django.urls import reverse
 
 from mailplatform.shell.notices import clear_notice, raise_notice
 from monitoring.endpoints.models import Endpoint, EndpointVerdict
@@ -17,6 +16,7 @@ from monitoring.endpoints.vote import QUORUM_NEEDS, Look, State, Verdict
 
 CHANNEL = "monitoring_endpoints"
 NOTICE = "endpoint_dead"
+PAGE = "/endpoints/"  # by its address: to look it up loads every page of the console, a second or more in the middle of the first verdict
 
 
 def speak(seen: Seen, verdict: Verdict, by: str) -> bool:
@@ -46,7 +46,7 @@ def _notice(name: str, verdict: Verdict) -> None:
         clear_notice(NOTICE, name)
         return
     weak = "" if verdict.fresh >= QUORUM_NEEDS else f" Only {verdict.fresh} of the {QUORUM_NEEDS} vantage points that a verdict should have looked at it."
-    raise_notice(NOTICE, name, "critical", f"The endpoint {name} is dead. {verdict.sentence}{weak}", {"fresh": verdict.fresh}, reverse("endpoints"))
+    raise_notice(NOTICE, name, "critical", f"The endpoint {name} is dead. {verdict.sentence}{weak}", {"fresh": verdict.fresh}, PAGE)
 
 
 def _evidence(seen: Seen, verdict: Verdict) -> dict[str, Any]:
