@@ -19,6 +19,7 @@ from monitoring.processes import Process
 log = logging.getLogger(__name__)
 
 LONGEST_S = cut.LONGEST_S
+OVER_EVERY_S = 1.0
 _MINE = """
 SELECT f.id, f.kind, f.engine_id, f.obeyed_at IS NOT NULL, extract(epoch FROM f.begins_at - platform_now())::float8,
        extract(epoch FROM f.until - platform_now())::float8
@@ -46,6 +47,7 @@ class Faults:
     _frozen: dict[int, _Frozen] = field(default_factory=dict)
     _cuts: dict[int, tuple[float, float]] = field(default_factory=dict)  # by fault: when it begins, and for how long
     _done: set[int] = field(default_factory=set)
+    _over_due_s: float = 0.0
 
     def look(self, connection: psycopg.Connection[Any], node: str, held: Mapping[int, Process], now_s: float) -> None:
         """Take up what is asked of this node, and end what is over."""
@@ -59,7 +61,9 @@ class Faults:
                 self._freeze(connection, fault, engine, obeyed, min(ends_in_s, LONGEST_S), held, now_s)
         for fault in [fault for fault in self._frozen if fault not in found]:  # somebody ended it
             self._let_go(fault)
-        connection.execute(_OVER)
+        if now_s >= self._over_due_s:
+            self._over_due_s = now_s + OVER_EVERY_S
+            connection.execute(_OVER)
 
     def on_time(self, now_s: float) -> None:
         """What needs no database: called each time round."""

@@ -6,7 +6,7 @@ fails: without a steward nothing starts by itself, and what was started ends by 
 """
 
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.db import connection
@@ -23,18 +23,23 @@ from monitoring.steward import Act
 EVERY_S = 1.0
 KIND_OVERDUE, KIND_SOON, KIND_MISSED = "drill_overdue", "drill_soon", "drill_missed"
 CLEARS_EVERY = timedelta(minutes=1)
+TELLS_EVERY = timedelta(seconds=10)  # dates are days away; what a run came to is told as soon as it has ended
 RETRIES_AFTER = timedelta(days=1)
 PAGE = "/drills/"
 
 
 def begin() -> Act:
     """The steward calls it anew whenever another one acts."""
-    cleared_at: list[datetime] = []
+    ran, told_at, cleared_at = 0, datetime.min.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)
 
     def step(at: datetime) -> None:
-        act(at)
-        if not cleared_at or at - cleared_at[-1] > CLEARS_EVERY:
-            cleared_at[:] = [at]
+        nonlocal ran, told_at, cleared_at
+        before, ran = ran, _go_on(at)
+        if ran < before or at - told_at >= TELLS_EVERY:
+            told_at = at
+            _tell_of_all(at)
+        if at - cleared_at > CLEARS_EVERY:
+            cleared_at = at
             with connect(settings.DATABASE_URL) as plain:
                 restore.clear_away(plain)
 
@@ -42,14 +47,27 @@ def begin() -> Act:
 
 
 def act(at: datetime) -> None:
+    """One look, with all that follows."""
+    _go_on(at)
+    _tell_of_all(at)
+
+
+def _go_on(at: datetime) -> int:
+    """End what is over, start what is due; how many run."""
     with connection.cursor() as cursor:
         running = stopwatch.settle(cursor)
     schedule = schedule_row()
     for policy in policies():
         _plan(policy, schedule, at)
-        _tell(policy, schedule, at)
         if not running and is_on(schedule) and policy.planned and policy.next_at and policy.next_at <= at and _window(schedule).holds(at):
             running += _start(policy, schedule, at)
+    return running
+
+
+def _tell_of_all(at: datetime) -> None:
+    schedule = schedule_row()
+    for policy in policies():
+        _tell(policy, schedule, at)
 
 
 def is_on(schedule: DrillSchedule) -> bool:
