@@ -6,12 +6,10 @@ Never counts a big table: every count stops at a limit and says so (10,000+); gr
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
 from delivery.models import WaitingFor
+from mailplatform.shell.database.rows import select
 
 COUNT_LIMIT = 10_000
 GROUPS_SHOWN = 12
@@ -95,9 +93,9 @@ class QueueFigures:
 
 def queue_figures() -> QueueFigures:
     """What cannot go now, and what is going."""
-    claimed, oldest_claim = _rows(_CLAIMED, {"limit": COUNT_LIMIT})[0]
-    waiting = _rows(_WAITING, {"reasons": list(WaitingFor.values), "limit": COUNT_LIMIT})
-    groups = _rows(_GROUPS, {"reasons": list(SAY_WHY), "limit": COUNT_LIMIT, "groups": GROUPS_SHOWN})
+    claimed, oldest_claim = select(_CLAIMED, {"limit": COUNT_LIMIT})[0]
+    waiting = select(_WAITING, {"reasons": list(WaitingFor.values), "limit": COUNT_LIMIT})
+    groups = select(_GROUPS, {"reasons": list(SAY_WHY), "limit": COUNT_LIMIT, "groups": GROUPS_SHOWN})
     return QueueFigures(
         waiting=tuple(WaitingRow(why, *WAITS_FOR.get(why, (f"for {why}", "", "waiting")), count, due) for why, count, due in waiting),
         groups=tuple(Group(*row) for row in groups),
@@ -108,10 +106,4 @@ def queue_figures() -> QueueFigures:
 
 def held_count() -> int:
     """How many deliveries wait for a person, to a limit; by the index (why, scope)."""
-    return int(_rows("SELECT count(*) FROM (SELECT 1 FROM delivery_waiting WHERE why = 'hold' LIMIT %(limit)s) few", {"limit": 1_000})[0][0])
-
-
-def _rows(sql: str, asked: dict[str, Any]) -> list[tuple]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, asked)
-        return list(cursor.fetchall())
+    return int(select("SELECT count(*) FROM (SELECT 1 FROM delivery_waiting WHERE why = 'hold' LIMIT %(limit)s) few", {"limit": 1_000})[0][0])

@@ -8,12 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
-from typing import Any
-
-from django.db import connection
 
 from delivery.waits import For, Wait, lane_words
 from mailplatform.shell.clock import now
+from mailplatform.shell.database.rows import select
 from pools.models import Pool, Provider
 from pools.purposes import Purpose
 from pools.ways import Lane, ways_of
@@ -133,7 +131,7 @@ class Lanes:
 def lanes_now() -> Lanes:
     """All lanes with mail that could go."""
     heads: dict[Lane, dict[Purpose, datetime]] = {}
-    for pool, provider, purpose, ready_at in _rows(_HEADS, {"lanes": LANES_SCANNED}):
+    for pool, provider, purpose, ready_at in select(_HEADS, {"lanes": LANES_SCANNED}):
         heads.setdefault((pool, provider), {})[Purpose(purpose)] = ready_at
     at = now()
     worst = sorted(heads, key=lambda lane: -_impatience(heads[lane], at))[:LANES_SHOWN]
@@ -150,7 +148,7 @@ def _lane_rows(lanes: Sequence[Lane], heads: dict[Lane, dict[Purpose, datetime]]
     ways, counts = ways_of(lanes), _counts(lanes, heads)
     pools = dict(Pool.objects.filter(pk__in={pool for pool, _ in lanes}).values_list("id", "name"))
     providers = dict(Provider.objects.filter(pk__in={provider for _, provider in lanes}).values_list("id", "name"))
-    rates = {row[:2]: float(row[2]) for row in _rows(_RATES, {"minutes": RATE_OVER_MINUTES, "pools": list(pools)})}
+    rates = {row[:2]: float(row[2]) for row in select(_RATES, {"minutes": RATE_OVER_MINUTES, "pools": list(pools)})}
     rows = []
     for lane in lanes:
         provider = providers.get(lane[1], "a provider that is gone")
@@ -172,13 +170,7 @@ def _counts(lanes: Sequence[Lane], heads: dict[Lane, dict[Purpose, datetime]]) -
     asked = [(*lane, purpose) for lane in lanes for purpose in heads[lane]]
     pools, providers, purposes = (list(column) for column in zip(*asked, strict=True)) if asked else ([], [], [])
     found: dict[Lane, list[Part]] = {lane: [] for lane in lanes}
-    for pool, provider, purpose, waiting, oldest in _rows(_COUNTS, {"pools": pools, "providers": providers, "purposes": purposes, "limit": COUNT_LIMIT}):
+    for pool, provider, purpose, waiting, oldest in select(_COUNTS, {"pools": pools, "providers": providers, "purposes": purposes, "limit": COUNT_LIMIT}):
         if waiting:
             found[pool, provider].append(Part(Purpose(purpose), waiting, oldest))
     return {lane: tuple(sorted(parts, key=lambda part: part.purpose)) for lane, parts in found.items()}
-
-
-def _rows(sql: str, asked: dict[str, Any]) -> list[tuple]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, asked)
-        return list(cursor.fetchall())

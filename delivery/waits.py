@@ -151,7 +151,7 @@ def _first(soonest: Way, at: datetime) -> str:
 
 def _named(addresses: Sequence[str]) -> str:
     if len(addresses) <= NAMED:
-        return addresses[0] if len(addresses) == 1 else f"{', '.join(addresses[:-1])} and {addresses[-1]}"
+        return formats.listed(addresses)
     return f"{addresses[0]} and {len(addresses) - 1} more"
 
 

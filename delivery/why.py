@@ -10,6 +10,7 @@ from enum import StrEnum
 from itertools import groupby
 
 from mailplatform.shell import formats
+from mailplatform.shell.formats import listed
 
 GROUPS_TOLD = 3
 
@@ -131,7 +132,7 @@ def _reasons(why: Why, provider: str) -> Iterator[str]:
     behind = sum(1 for other in why.others if other.state in BEHIND)
     if ahead:
         for same in _alike(ahead)[:GROUPS_TOLD]:
-            yield f"{_list([other.address for other in same])} {words_for(same[0], provider, len(same) > 1, better=True)}"
+            yield f"{listed([other.address for other in same])} {words_for(same[0], provider, len(same) > 1, better=True)}"
     elif why.handicap_ms:
         yield f"the best path had not taken it within {formats.duration(why.handicap_ms / 1000)}"
     elif behind:
@@ -155,10 +156,6 @@ def _alike(others: Sequence[Other]) -> list[list[Other]]:
     order = sorted(others, key=lambda other: (other.state, other.figure or 0))
     groups = [list(same) for _, same in groupby(order, key=lambda other: (other.state, other.figure))]
     return sorted(groups, key=lambda same: -max(other.score for other in same))
-
-
-def _list(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def _others(rows: list[object], address_of: Mapping[int, str]) -> Iterator[Other]:

@@ -16,6 +16,7 @@ from typing import Any
 
 import psycopg
 
+from mailplatform.shell.errors import short
 from monitoring import break_drill, clusters, kill_drill, processes, reports
 from monitoring.beats import Beater
 from monitoring.condemn import Condemned, condemn, sweep_journal
@@ -113,7 +114,7 @@ class NodeAgent:
                     self._faults.on_time(now_s())
                     self.rhythm.pause(LOOK_EVERY_S, self._living_pidfds())
             except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction) as error:
-                log.warning("%s lost the database: %s", self.name, str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)
+                log.warning("%s lost the database: %s", self.name, short(error))
 
     def step(self, connection: psycopg.Connection[Any], incarnation: Incarnation) -> None:
         """One look and what follows from it."""

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from django.core.cache import cache
-from django.db import connection
 
 from mailplatform.shell.clock import now
+from mailplatform.shell.database.rows import select
 from mailplatform.shell.ids import lowest_id_at
 from mailplatform.shell.models import Notice, Severity
 from mailplatform.shell.notices import open_notices
@@ -190,7 +190,7 @@ def zones() -> list[ZoneNow]:
 
 def day() -> list[Bin]:
     """The last 24 hours, by quarter hours."""
-    return _shared("day", DAY_SHARED_FOR_S, lambda: [Bin(*row) for row in _rows(_DAY, [now() - timedelta(hours=24)])])
+    return _shared("day", DAY_SHARED_FOR_S, lambda: [Bin(*row) for row in select(_DAY, [now() - timedelta(hours=24)])])
 
 
 def needs_a_person() -> list[Notice]:
@@ -213,10 +213,10 @@ def _read_overview() -> Overview:
     at = now()
     depth = queue()
     providers = _providers()
-    first_try, _ = _rows(_FIRST_TRY, [at - timedelta(minutes=60), at])[0]
-    week_ago, _ = _rows(_FIRST_TRY, [at - timedelta(days=7, minutes=60), at - timedelta(days=7)])[0]
+    first_try, _ = select(_FIRST_TRY, [at - timedelta(minutes=60), at])[0]
+    week_ago, _ = select(_FIRST_TRY, [at - timedelta(days=7, minutes=60), at - timedelta(days=7)])[0]
     (percentiles, _), (sending, stopped, limited), (given_back, unknowable), (wanted, engines, all_zones, watched) = (
-        _rows(_LATENCY, [lowest_id_at(int((at - timedelta(minutes=5)).timestamp() * 1000))])[0], _rows(_PATHS)[0], _rows(_VERDICTS)[0], _rows(_PLACES)[0],
+        select(_LATENCY, [lowest_id_at(int((at - timedelta(minutes=5)).timestamp() * 1000))])[0], select(_PATHS)[0], select(_VERDICTS)[0], select(_PLACES)[0],
     )  # fmt: skip
     asking = open_notices().filter(severity__gte=Severity.WARNING)
     oldest = depth.oldest_transactional_at
@@ -240,20 +240,20 @@ def _read_overview() -> Overview:
 
 
 def _providers() -> list[tuple[int, ProviderNow]]:
-    return [(id_, ProviderNow(_short_name(name), *counts)) for id_, name, _, *counts in _rows(_PROVIDERS)]
+    return [(id_, ProviderNow(_short_name(name), *counts)) for id_, name, _, *counts in select(_PROVIDERS)]
 
 
 def _read_flow() -> list[FlowRow]:
-    rows = _rows(_FLOW)
+    rows = select(_FLOW)
     window_s = 60.0 + now().second
-    pools, providers = dict(_rows(_NAMES)), dict(_providers())
+    pools, providers = dict(select(_NAMES)), dict(_providers())
     return [FlowRow(purpose, pools.get(pool, "–"), providers.get(provider), provider, count / window_s) for purpose, pool, provider, count, _ in rows]
 
 
 def _read_zones() -> list[ZoneNow]:
     engines, ips, minutes = _engines(), _ips(), _node_minutes()
     found: dict[tuple[str, str], list[NodeNow]] = {}
-    for zone, zone_state, node_id, name, state, slots, _at, cpu, memory, load, disk, heard_s in _rows(_NODES):
+    for zone, zone_state, node_id, name, state, slots, _at, cpu, memory, load, disk, heard_s in select(_NODES):
         hour = minutes.get(node_id, (0.0,) * 12)
         mine = tuple(engines.get(node_id, ()))
         engines_of_node = tuple(_engine(name, *values) for values in mine)
@@ -292,7 +292,7 @@ def _engine(
 
 def _engines() -> dict[int, list[tuple[Any, ...]]]:
     found: dict[int, list[tuple[Any, ...]]] = {}
-    for node_id, *values in _rows(_ENGINES):
+    for node_id, *values in select(_ENGINES):
         values[7] = json.loads(values[7]) if isinstance(values[7], str) else values[7]
         found.setdefault(node_id, []).append(tuple(values))
     return found
@@ -300,7 +300,7 @@ def _engines() -> dict[int, list[tuple[Any, ...]]]:
 
 def _ips() -> dict[int, list[IpNow]]:
     found: dict[int, list[IpNow]] = {}
-    for _id, address, name, state, node_id, *counts in _rows(_IP_MINUTES):
+    for _id, address, name, state, node_id, *counts in select(_IP_MINUTES):
         found.setdefault(node_id, []).append(IpNow(address, name, state, *counts))
     return found
 
@@ -311,7 +311,7 @@ def _node_minutes() -> dict[int, tuple[float, ...]]:
     current = at.replace(minute=at.minute - at.minute % 5, second=0, microsecond=0)
     spans = [current - timedelta(minutes=5 * back) for back in range(11, -1, -1)]
     counts: dict[int, dict[datetime, int]] = {}
-    for node_id, span, count in _rows(_NODE_MINUTES):
+    for node_id, span, count in select(_NODE_MINUTES):
         counts.setdefault(node_id, {})[span] = count
     running_s = max(30.0, (at - current).total_seconds())
     seconds = [*(300.0 for _ in spans[1:]), running_s]
@@ -330,9 +330,3 @@ def _shared(key: str, seconds: int, read: Callable[[], T]) -> T:
         found = read()
         cache.set(f"monitoring.{key}", found, seconds)
     return found
-
-
-def _rows(sql: str, values: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        return cursor.fetchall()

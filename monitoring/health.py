@@ -16,7 +16,8 @@ from django.views.decorators.http import require_safe
 from mailplatform.shell.pages import open_to_all
 from monitoring.prometheus import exposition
 from monitoring.readiness import readiness
-from monitoring.zones.outage import machine_number, why_out
+from monitoring.this_machine import machine_number
+from monitoring.zones.outage import why_out
 
 
 def may_see_details(request: HttpRequest) -> bool:

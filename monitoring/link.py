@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 
 from mailplatform.shell.database.connect import connect
+from mailplatform.shell.errors import short
 from monitoring.judge import Incarnation
 from monitoring.sightings import incarnation_of
 
@@ -35,7 +36,7 @@ class Link:
                 connection = self._connect()
                 incarnation = incarnation_of(connection)
             except psycopg.Error as error:
-                log.log(logging.INFO if pause_s < LONGEST_PAUSE_S else logging.WARNING, "%s: the database does not answer: %s", self._name, _short(error))
+                log.log(logging.INFO if pause_s < LONGEST_PAUSE_S else logging.WARNING, "%s: the database does not answer: %s", self._name, short(error))
                 self._pause(pause_s * random.uniform(0.8, 1.2))  # noqa: S311 - spreads reconnects, guards nothing
                 pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
                 continue
@@ -46,6 +47,3 @@ class Link:
     def _connect(self) -> psycopg.Connection[Any]:
         return connect(self._url, OPTIONS, connect_timeout=2, application_name=self._name)
 
-
-def _short(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -3,12 +3,10 @@
 A queue table is counted up to a limit; beyond it the server's own estimate (kept by its statistics) is given, and said to be one.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from django.db import connection
+from mailplatform.shell.database.rows import select
 
 LIMIT = 10_000
 _COUNT = """
@@ -57,18 +55,12 @@ def queue() -> Queue:
         ready=_depth("delivery_ready"),
         waiting=_depth("delivery_waiting"),
         claimed=_depth("delivery_claimed"),
-        ready_by_purpose=dict(_rows(_BY_PURPOSE, [LIMIT])),
-        waiting_by_why=dict(_rows(_WAITING, [LIMIT])),
-        oldest_transactional_at=_rows(_OLDEST)[0][0],
+        ready_by_purpose=dict(select(_BY_PURPOSE, [LIMIT])),
+        waiting_by_why=dict(select(_WAITING, [LIMIT])),
+        oldest_transactional_at=select(_OLDEST)[0][0],
     )
 
 
 def _depth(table: str) -> Depth:
-    counted, estimate = _rows(_COUNT.format(table=table, limit=LIMIT))[0]
+    counted, estimate = select(_COUNT.format(table=table, limit=LIMIT))[0]
     return Depth(max(counted, estimate), estimated=True) if counted >= LIMIT else Depth(counted)
-
-
-def _rows(sql: str, values: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        return cursor.fetchall()

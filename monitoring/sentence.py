@@ -6,7 +6,7 @@ Pure. The worst comes first; what is well is said plainly and once. Never: claim
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mailplatform.shell.formats import duration, percent, plural, rate
+from mailplatform.shell.formats import duration, listed, percent, plural, rate
 from monitoring.situation import TRANSACTIONAL_LIMIT_S, ProviderNow, Situation
 
 
@@ -116,4 +116,4 @@ def _names(providers: list[ProviderNow]) -> str:
     names = [provider.name for provider in providers[:3]]
     if len(providers) > 3:
         names.append(f"{len(providers) - 3} more")
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return listed(names)

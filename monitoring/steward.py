@@ -16,6 +16,7 @@ from django.db import InterfaceError, OperationalError, connection
 
 from mailplatform.shell.clock import now
 from mailplatform.shell.database.away import is_away
+from mailplatform.shell.errors import short
 from mailplatform.shell.notices import clear_notice, raise_notice
 from monitoring.rhythm import Rhythm
 
@@ -63,7 +64,7 @@ class Steward:
                     self.step(time.monotonic())
                 self.rhythm.pause(LOOK_EVERY_S if self.acting else ASK_EVERY_S)
             except (OperationalError, InterfaceError) as error:
-                log.warning("The steward lost the database: %s", _short(error))
+                log.warning("The steward lost the database: %s", short(error, 300))
                 self._let_go()
                 self.rhythm.pause(ASK_EVERY_S)
         self._let_go()
@@ -86,10 +87,10 @@ class Steward:
             raise
         except Exception as error:  # another round is not this one's business
             if is_away(error):  # a server that was made a standby only lets read
-                raise OperationalError(_short(error)) from error
+                raise OperationalError(short(error, 300)) from error
             log.exception("The round %s failed", due.round.name)
             due.act, due.failed = None, True
-            sentence = f"The steward's round “{due.round.name}” fails: {_short(error)}. It is tried again; until then nothing changes by it."
+            sentence = f"The steward's round “{due.round.name}” fails: {short(error, 300)}. It is tried again; until then nothing changes by it."
             raise_notice(NOTICE, due.round.name, "critical", sentence, {"error": type(error).__name__})
         else:
             if due.failed:
@@ -112,6 +113,3 @@ class Steward:
         self.acting, self._session, self._due = False, None, []
         connection.close()
 
-
-def _short(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__

@@ -16,6 +16,7 @@ from typing import Any
 
 import psycopg
 
+from mailplatform.shell.errors import short
 from monitoring import reports
 from monitoring.condemn import condemn
 from monitoring.judge import AGENTS, WATCHER, Incarnation, Judge, Judgement, Opinion, Sighting
@@ -59,7 +60,7 @@ class Watcher:
                     self.step(connection, incarnation)
                     self.rhythm.pause(LOOK_EVERY_S)
             except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction) as error:
-                log.warning("%s lost the database: %s", self.name, str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)
+                log.warning("%s lost the database: %s", self.name, short(error))
 
     def step(self, connection: psycopg.Connection[Any], incarnation: Incarnation) -> None:
         """One look and what follows from it."""

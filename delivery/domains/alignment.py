@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from delivery.domains.readiness import LACKS, State
+from mailplatform.shell.formats import listed
 
 NEEDED = ("spf", "dkim", "dmarc", "alignment")
 # The same in PostgreSQL's words: something that is needed is not met.
@@ -25,11 +26,7 @@ def lacks(verdict: Mapping[str, Any]) -> str:
             if name in NEEDED and (name not in found or requirement["state"] == State.NOT_MET):
                 found[name] = requirement
     if missing := [found[name] for name in NEEDED if name in found and found[name]["state"] == State.NOT_MET]:
-        return f"It lacks {_list([LACKS[each['name']] for each in missing])}. {missing[0]['to_do']}"
+        return f"It lacks {listed([LACKS[each['name']] for each in missing])}. {missing[0]['to_do']}"
     if unasked := [name for name in NEEDED if name not in found or found[name]["state"] == State.UNKNOWN]:
-        return f"DNS could not be asked for {_list([LACKS[name] for name in unasked])}. Check the domain again."
+        return f"DNS could not be asked for {listed([LACKS[name] for name in unasked])}. Check the domain again."
     return ""
-
-
-def _list(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

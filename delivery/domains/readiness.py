@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from delivery.domains.finding import Answer
+from mailplatform.shell.formats import listed
 from mailplatform.tenants.models import SendingDomain
 
 SPAM_RATE_MOST = 0.003
@@ -229,11 +230,7 @@ def _sentence(state: State, providers: Sequence[ProviderVerdict], is_verified: b
     if not is_verified:
         return "It is not verified: nothing goes out with it."
     if state is State.NOT_MET:
-        return f"Not ready for bulk mail to {_list(where)}: it lacks {_list(list(missing))}."
+        return f"Not ready for bulk mail to {listed(where)}: it lacks {listed(list(missing))}."
     if state is State.UNKNOWN:
         return "Nothing is known to be missing, but not everything could be asked."
-    return f"Ready for bulk mail to {_list([source.title for source in SOURCES])}."
-
-
-def _list(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+    return f"Ready for bulk mail to {listed([source.title for source in SOURCES])}."

@@ -29,10 +29,10 @@ from delivery.engine.waiting import wait_for
 from delivery.engine.world import World
 from delivery.queue import claim as queue
 from delivery.queue.wake import BLOCKED, CHANNEL, EVERYWHERE, LOOK, SORTING, Lane, lanes_of
-from mailplatform.shell.database.away import short
 from mailplatform.shell.database.connect import connect_async
 from mailplatform.shell.database.doubt import Doubt
 from mailplatform.shell.database.incarnation import life_of_async
+from mailplatform.shell.errors import short
 from pools.purposes import Purpose
 
 POLL_S = 0.1

@@ -26,8 +26,9 @@ from delivery.returns.read import read
 from delivery.returns.rules import Rules
 from delivery.returns.tokens import Keys, token_of
 from mailplatform.shell.clock import now
-from mailplatform.shell.database.away import is_away, short
+from mailplatform.shell.database.away import is_away
 from mailplatform.shell.database.connect import connect
+from mailplatform.shell.errors import short
 
 log = structlog.get_logger(__name__)
 

@@ -14,8 +14,9 @@ from django.db import Error, connection, transaction
 from psycopg import Cursor
 from psycopg.errors import Diagnostic
 
-from mailplatform.shell.database.away import is_away, short
+from mailplatform.shell.database.away import is_away
 from mailplatform.shell.database.watched import WatchedConnection
+from mailplatform.shell.errors import short
 
 COMMITS_WITHIN_S = 5.0
 

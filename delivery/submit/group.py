@@ -23,7 +23,8 @@ from delivery.submit.commit import NotCertain
 from delivery.submit.idempotency import WAIT_S, Clash
 from delivery.submit.request import Prepared, Refused, Request
 from delivery.submit.together import Outcome, stored
-from mailplatform.shell.database.away import is_away, pauses, short
+from mailplatform.shell.database.away import is_away, pauses
+from mailplatform.shell.errors import short
 
 log = structlog.get_logger(__name__)
 

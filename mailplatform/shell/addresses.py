@@ -69,3 +69,13 @@ def _is_mapped(ip: IPv4Address | IPv6Address) -> bool:
 def _is_public(ip: IPv4Address | IPv6Address) -> bool:
     special = ip.is_multicast or ip.is_reserved or ip.is_unspecified or ip.is_loopback or ip.is_link_local or ip.is_private
     return ip.is_global and not special and not any(ip in net for net in NEVER_PUBLIC if net.version == ip.version)
+
+
+def stays_here(host: str) -> bool:
+    """Whether a host, as an address book has it, is this machine's own: loopback, or a folder of Unix sockets (also libpq's default, an empty one)."""
+    if not host or host.startswith("/") or host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

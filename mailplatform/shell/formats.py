@@ -4,6 +4,7 @@ Pure functions; the template filters of the same names are in `templatetags/cons
 joined by a space that does not break.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -30,6 +31,14 @@ def number(value: float | int | None, digits: int = 0) -> str:
 def bounded(count: int | None, limit: int = 10_000) -> str:
     """A count that was not counted to its end: 10,000+."""
     return NOT_KNOWN if count is None else f"{limit:,}+" if count >= limit else f"{count:,}"
+
+
+def listed(words: Iterable[str], none: str = "nothing") -> str:
+    """One, two and three."""
+    found = list(words)
+    if len(found) < 2:
+        return found[0] if found else none
+    return f"{', '.join(found[:-1])} and {found[-1]}"
 
 
 def percent(part: float | None, whole: float | None = 1.0, digits: int = 1) -> str:

@@ -8,13 +8,13 @@ import base64
 import json
 import os
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import transaction
 
+from mailplatform.shell.addresses import stays_here
 from mailplatform.shell.database.address import DEFAULT_PORT, parameters, servers
 from mailplatform.shell.secrets import encrypt
 from mailplatform.up.installation import write_private
@@ -22,8 +22,8 @@ from monitoring.dns.models import DnsZone, RecordSet, RecordTarget
 from monitoring.dns.sandbox import PREFIX
 from monitoring.endpoints.models import Endpoint, VantagePoint
 from monitoring.endpoints.policy import install
-from monitoring.endpoints.vantage import machine_number
 from monitoring.models import Machine
+from monitoring.this_machine import machine_number
 from pools.models import Zone
 
 FRONTS = {"north": "127.30.1.1", "south": "127.30.2.1"}  # the sandbox's (sandbox/fronts)
@@ -42,10 +42,7 @@ class Place:
     @property
     def is_own(self) -> bool:
         """Whether it leads to this machine alone."""
-        try:
-            return self.host.startswith("/") or self.host == "localhost" or ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return stays_here(self.host)
 
 
 def keep(data: Path, zone: str = "") -> None:

@@ -4,7 +4,6 @@ A checklist before anything is written: the join file or the environment, a data
 secrets. Owns: DATA/joined.env, by which the next start of this folder knows that it has joined. Never: migrates or seeds; prints a secret.
 """
 
-import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,9 +12,10 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from mailplatform.shell.addresses import stays_here
 from mailplatform.shell.database.address import servers
-from mailplatform.shell.database.away import short
 from mailplatform.shell.database.connect import connect
+from mailplatform.shell.errors import short
 from mailplatform.up.identity import compare, identity_of
 from mailplatform.up.installation import SECRETS, Installation, lines, read_lines, write_private
 from mailplatform.up.options import Options, Refused, check
@@ -70,20 +70,11 @@ def safe_address(url: str) -> None:
     if parts.get("sslmode") == "verify-full":
         return
     named = str(parts.get("hostaddr") or "").split(",") if parts.get("hostaddr") else [host for host, _ in servers(parts)]
-    if remote := [host for host in named if not _stays_here(host)]:
+    if remote := [host for host in named if not stays_here(host)]:
         raise Refused(
             f"The database on {remote[0]} would be spoken to without proof of who it is: add sslmode=verify-full to its address "
             "(and sslrootcert=FILE for an authority of your own); only loopback and Unix sockets go without."
         )
-
-
-def _stays_here(host: str) -> bool:
-    if not host or host.startswith("/") or host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _look(url: str, secrets: Mapping[str, str], platform: str) -> str:

@@ -18,6 +18,7 @@ import dns.rdatatype
 import dns.resolver
 from dns.inet import is_address
 
+from mailplatform.shell.errors import short
 from monitoring.dns.records import Values, values_in
 
 DNS_PORT = 53
@@ -88,7 +89,7 @@ def in_words(error: BaseException, timeout_s: float) -> str:
         return f"no answer within {timeout_s:.0f} s" if timeout_s >= 1 else f"no answer within {timeout_s * 1000:.0f} ms"
     if isinstance(error, ConnectionRefusedError):
         return "connection refused"
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    return short(error)
 
 
 def _apart(line: str) -> tuple[str, int]:

@@ -10,13 +10,13 @@ from django.urls import path as address
 
 from mailplatform.shell.audit import record_request
 from mailplatform.shell.clock import now
+from mailplatform.shell.formats import listed
 from mailplatform.shell.live import fragment
 from mailplatform.shell.navigation import Count, Group, register
 from mailplatform.shell.pages import action, back, page
 from mailplatform.shell.permissions import Permission
 from mailplatform.shell.switch import Switch
 from monitoring.dns import figures, notices, sandbox
-from monitoring.dns.decide import listed
 from monitoring.dns.intend import UnderWay, intend
 from monitoring.dns.models import DnsChange, RecordSet
 from monitoring.dns.standing import all_sets

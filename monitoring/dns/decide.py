@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from mailplatform.shell.formats import listed
+
 Values = tuple[str, ...]
 
 
@@ -187,9 +189,3 @@ def _what_waits(living: Sequence[Target], eligible: Sequence[Target], rules: Rul
 
 def _lives(of: Sequence[object]) -> str:
     return "lives" if len(of) == 1 else "live"
-
-
-def listed(values: Iterable[str]) -> str:
-    """One, two and three."""
-    found = list(values)
-    return found[0] if len(found) == 1 else f"{', '.join(found[:-1])} and {found[-1]}" if found else "nothing"

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from mailplatform.shell.formats import milliseconds, plural
-from monitoring.dns.decide import Decision, FailBack, Published, decide, listed
+from mailplatform.shell.formats import listed, milliseconds, plural
+from monitoring.dns.decide import Decision, FailBack, Published, decide
 from monitoring.dns.models import DnsChange, RecordSet, RecordTarget
 from monitoring.dns.standing import all_sets, open_changes, rules_of, target_of
 from monitoring.dns.update import preview

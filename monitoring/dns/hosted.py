@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from mailplatform.shell.errors import short
 from monitoring.dns.destination import Destination, Outcome, Pushed, Wanted
 from monitoring.dns.records import NotAValue, value_of
 
@@ -26,7 +27,7 @@ def push(to: Destination, wanted: Wanted) -> Pushed:
         with Client(ConfigResolver().with_dict(options)) as records:
             return _replace(records, wanted)
     except Exception as error:  # providers raise whatever they like
-        return Pushed(Outcome.UNKNOWN, f"{to.provider}: {(str(error).strip().splitlines() or [type(error).__name__])[0][:200]}")
+        return Pushed(Outcome.UNKNOWN, f"{to.provider}: {short(error)}")
 
 
 def own_options(to: Destination) -> Mapping[str, Any]:

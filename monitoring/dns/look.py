@@ -8,9 +8,9 @@ from datetime import timedelta
 from typing import Any
 
 from mailplatform.shell.clock import now
+from mailplatform.shell.formats import listed
 from monitoring.dns import notices
 from monitoring.dns.authority import Answer
-from monitoring.dns.decide import listed
 from monitoring.dns.models import DnsChange, RecordSet
 from monitoring.dns.publish import ask_servers, told
 from monitoring.dns.standing import OPEN

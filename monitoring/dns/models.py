@@ -5,14 +5,10 @@ A secret is kept encrypted and never shown. Sets, targets and servers are the op
 
 from datetime import datetime
 
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
+from mailplatform.shell.bounds import between
 from monitoring.endpoints.models import Endpoint
-
-
-def _between(least: int, most: int) -> list[MinValueValidator | MaxValueValidator]:
-    return [MinValueValidator(least), MaxValueValidator(most)]
 
 
 class DnsZone(models.Model):
@@ -30,7 +26,7 @@ class DnsZone(models.Model):
     name = models.CharField(max_length=255, unique=True, help_text="The zone's name, like example.com.")
     way = models.CharField(max_length=8, choices=Way, default=Way.RFC2136)
     server = models.CharField(max_length=255, blank=True, help_text="Where updates go: the primary server's address.")
-    port = models.PositiveIntegerField(default=53, validators=_between(1, 65_535))
+    port = models.PositiveIntegerField(default=53, validators=between(1, 65_535))
     key_name = models.CharField(max_length=255, blank=True, help_text="The TSIG key's name, as the server knows it.")
     key_algorithm = models.CharField(max_length=11, choices=Algorithm, default=Algorithm.SHA256)
     secret_encrypted = models.BinaryField(null=True, blank=True, editable=False)
@@ -38,7 +34,7 @@ class DnsZone(models.Model):
     authoritative = models.TextField(
         blank=True, help_text="Servers that must give the new answer, ADDRESS or ADDRESS:PORT, one a line. Empty: the zone's NS records."
     )
-    timeout_ms = models.PositiveIntegerField(default=3000, validators=_between(100, 30_000), help_text="How long an update, or a question, may take.")
+    timeout_ms = models.PositiveIntegerField(default=3000, validators=between(100, 30_000), help_text="How long an update, or a question, may take.")
     simulated = models.BooleanField(default=False, editable=False)
 
     class Meta:
@@ -82,16 +78,16 @@ class RecordSet(models.Model):
     name = models.CharField(max_length=255, help_text="The whole name, like api.example.com.")
     type = models.CharField(max_length=4, choices=Type, default=Type.A)
     ttl_s = models.PositiveIntegerField(
-        "TTL", default=30, validators=_between(1, 86_400), help_text="Seconds for which others keep an answer: a change needs as long to arrive."
+        "TTL", default=30, validators=between(1, 86_400), help_text="Seconds for which others keep an answer: a change needs as long to arrive."
     )
     mode = models.CharField(max_length=9, choices=Mode, default=Mode.PROPOSE)
     rule = models.CharField("health rule", max_length=3, choices=Rule, default=Rule.ALL)
-    least_answers = models.PositiveSmallIntegerField(default=1, validators=_between(1, 50), help_text="With fewer living targets, the next priority joins.")
-    most_answers = models.PositiveSmallIntegerField(default=8, validators=_between(1, 50), help_text="Of more living targets, the heaviest are published.")
+    least_answers = models.PositiveSmallIntegerField(default=1, validators=between(1, 50), help_text="With fewer living targets, the next priority joins.")
+    most_answers = models.PositiveSmallIntegerField(default=8, validators=between(1, 50), help_text="Of more living targets, the heaviest are published.")
     fail_back = models.CharField(max_length=7, choices=FailBack, default=FailBack.AFTER)
-    fail_back_after_s = models.PositiveIntegerField("fail back after", default=300, validators=_between(1, 604_800), help_text="Seconds of being alive.")
+    fail_back_after_s = models.PositiveIntegerField("fail back after", default=300, validators=between(1, 604_800), help_text="Seconds of being alive.")
     least_between_s = models.PositiveIntegerField(
-        "least time between changes", default=30, validators=_between(0, 86_400), help_text="Seconds, whatever the endpoints do."
+        "least time between changes", default=30, validators=between(0, 86_400), help_text="Seconds, whatever the endpoints do."
     )
     chosen = models.JSONField(default=list, blank=True, editable=False, help_text="Values that a person switched to; empty: the platform chooses.")
     chosen_by = models.CharField(max_length=200, blank=True, editable=False)
@@ -125,7 +121,7 @@ class RecordTarget(models.Model):
     value = models.CharField(max_length=255, help_text="An address; for MX the preference and the host, like 10 mx1.example.com.")
     endpoints = models.ManyToManyField(Endpoint, blank=True, related_name="targets", help_text="Without any it counts as alive.")
     priority = models.PositiveSmallIntegerField(default=0, help_text="0 is primary, 1 the first backup, and so on.")
-    weight = models.PositiveSmallIntegerField(default=1, validators=_between(1, 1000), help_text="Of more targets than may be published, the heaviest are.")
+    weight = models.PositiveSmallIntegerField(default=1, validators=between(1, 1000), help_text="Of more targets than may be published, the heaviest are.")
 
     class Meta:
         ordering = ["priority", "-weight", "value"]

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from mailplatform.shell.formats import listed
 from mailplatform.shell.notices import clear_notice, raise_notice
 from monitoring.dns.authority import Answer
-from monitoring.dns.decide import Decision, listed
+from monitoring.dns.decide import Decision
 from monitoring.dns.models import RecordSet
 
 PAGE = "/dns/"  # by its address, as in endpoints.verdicts

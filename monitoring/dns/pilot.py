@@ -20,6 +20,7 @@ from django.db import Error as DjangoDatabaseError
 from django.db import connection as django_connection
 
 from mailplatform.shell.clock import now
+from mailplatform.shell.errors import short
 from mailplatform.shell.notices import clear_notice
 from monitoring.dns import notices
 from monitoring.dns.decide import Decision
@@ -60,7 +61,7 @@ class Pilot:
                 try:
                     self._session(connection)
                 except (psycopg.OperationalError, DjangoDatabaseError) as error:
-                    log.warning("DNS failover lost the database: %s", str(error).strip().partition("\n")[0])
+                    log.warning("DNS failover lost the database: %s", short(error))
                     django_connection.close()
         finally:
             self._pool.shutdown(wait=True, cancel_futures=True)
@@ -145,7 +146,7 @@ class Pilot:
         except (RecordSet.DoesNotExist, DnsChange.DoesNotExist):
             pass  # deleted meanwhile
         except DjangoDatabaseError as error:
-            log.warning("DNS failover lost the database: %s", str(error).strip().partition("\n")[0])
+            log.warning("DNS failover lost the database: %s", short(error))
         except Exception:
             log.exception("DNS failover: the record set %s could not be looked after", set_id)
             time.sleep(1.0)  # not at once again

@@ -16,10 +16,10 @@ from django.db import transaction
 from dns.exception import DNSException
 
 from mailplatform.shell.clock import now
+from mailplatform.shell.formats import listed
 from mailplatform.shell.notices import clear_notice, raise_notice
 from monitoring.dns import authority, notices
 from monitoring.dns.authority import Answer, Server, agreeing, ask_all
-from monitoring.dns.decide import listed
 from monitoring.dns.destination import Destination, Outcome, Pushed, Wanted, destination_of, values
 from monitoring.dns.models import DnsChange, RecordSet
 from monitoring.dns.push import push

@@ -5,6 +5,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from mailplatform.shell.look_only import LookOnly
+from mailplatform.shell.one_row import OneRow
 from monitoring.drills.models import Drill, DrillPolicy, DrillSchedule, Fault
 
 
@@ -33,11 +34,5 @@ class DrillPolicyAdmin(ModelAdmin):  # type: ignore[misc]
 
 
 @admin.register(DrillSchedule)
-class DrillScheduleAdmin(ModelAdmin):  # type: ignore[misc]
+class DrillScheduleAdmin(OneRow):
     list_display = ("__str__", "on", "in_live", "weekdays", "from_hour", "until_hour", "updated_at")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return not DrillSchedule.objects.exists()
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False

@@ -6,13 +6,10 @@ A run stays as it ended; a fault ends by itself whatever becomes of its run. Obj
 from datetime import timedelta
 
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 
-
-def _between(least: int, most: int) -> list[MinValueValidator | MaxValueValidator]:
-    return [MinValueValidator(least), MaxValueValidator(most)]
+from mailplatform.shell.bounds import between
 
 
 def _monday_to_thursday() -> list[int]:
@@ -120,27 +117,27 @@ class DrillPolicy(models.Model):
 
     kind = models.CharField(max_length=20, choices=DrillKind, primary_key=True, editable=False)
     planned = models.BooleanField("on the schedule", default=True)
-    every_days = models.PositiveSmallIntegerField("every", default=91, validators=_between(1, 400), help_text="Days between two rehearsals: a quarter is 91.")
+    every_days = models.PositiveSmallIntegerField("every", default=91, validators=between(1, 400), help_text="Days between two rehearsals: a quarter is 91.")
     detect_ms = models.PositiveIntegerField(
-        "detected within", null=True, blank=True, validators=_between(50, 600_000), help_text="Milliseconds from the fault to the platform's verdict."
+        "detected within", null=True, blank=True, validators=between(50, 600_000), help_text="Milliseconds from the fault to the platform's verdict."
     )
     reroute_ms = models.PositiveIntegerField(
-        "rerouted within", null=True, blank=True, validators=_between(10, 600_000), help_text="Milliseconds from the verdict to the first attempt elsewhere."
+        "rerouted within", null=True, blank=True, validators=between(10, 600_000), help_text="Milliseconds from the verdict to the first attempt elsewhere."
     )
     recovery_s = models.PositiveIntegerField(
-        "recovery time", null=True, blank=True, validators=_between(1, 86_400),
+        "recovery time", null=True, blank=True, validators=between(1, 86_400),
         help_text="Seconds from the fault until all of its mail was settled or restored.",
     )
     point_s = models.PositiveIntegerField(
-        "recovery point", null=True, blank=True, validators=_between(1, 604_800),
+        "recovery point", null=True, blank=True, validators=between(1, 604_800),
         help_text="Seconds: how old the newest thing may be that a restored backup has.",
     )
     late_max = models.PositiveIntegerField(
-        "late at most", null=True, blank=True, validators=_between(0, 1_000_000), help_text="Deliveries that came more than ten seconds later for it."
+        "late at most", null=True, blank=True, validators=between(0, 1_000_000), help_text="Deliveries that came more than ten seconds later for it."
     )
-    lost_max = models.PositiveIntegerField("lost at most", default=0, validators=_between(0, 1_000_000))
+    lost_max = models.PositiveIntegerField("lost at most", default=0, validators=between(0, 1_000_000))
     doubled_max = models.PositiveIntegerField(
-        "doubled at most", default=0, validators=_between(0, 1_000_000), help_text="Apart from what had its dot written and no answer."
+        "doubled at most", default=0, validators=between(0, 1_000_000), help_text="Apart from what had its dot written and no answer."
     )
     next_at = models.DateTimeField(null=True, blank=True, help_text="When it is rehearsed next; empty: when the schedule looks.")
     reminded_for = models.DateTimeField(null=True, blank=True, editable=False, help_text="The date that a reminder was written for.")
@@ -161,12 +158,12 @@ class DrillSchedule(models.Model):
     on = models.BooleanField("start by themselves", default=True)
     in_live = models.BooleanField("in live mode too", default=False, help_text="Outside the sandbox it needs DRILLS_IN_LIVE as well.")
     weekdays = ArrayField(
-        models.PositiveSmallIntegerField(validators=_between(1, 7)), default=_monday_to_thursday, help_text="1 is Monday, 7 is Sunday."
+        models.PositiveSmallIntegerField(validators=between(1, 7)), default=_monday_to_thursday, help_text="1 is Monday, 7 is Sunday."
     )
-    from_hour = models.PositiveSmallIntegerField("from", default=9, validators=_between(0, 23), help_text="Hour of the day, UTC.")
-    until_hour = models.PositiveSmallIntegerField("until", default=16, validators=_between(1, 24), help_text="Hour of the day, UTC.")
-    remind_hours = models.PositiveSmallIntegerField("remind", default=24, validators=_between(0, 336), help_text="Hours before; 0: not.")
-    overdue_days = models.PositiveSmallIntegerField("overdue after", default=7, validators=_between(1, 90), help_text="Days after its date.")
+    from_hour = models.PositiveSmallIntegerField("from", default=9, validators=between(0, 23), help_text="Hour of the day, UTC.")
+    until_hour = models.PositiveSmallIntegerField("until", default=16, validators=between(1, 24), help_text="Hour of the day, UTC.")
+    remind_hours = models.PositiveSmallIntegerField("remind", default=24, validators=between(0, 336), help_text="Hours before; 0: not.")
+    overdue_days = models.PositiveSmallIntegerField("overdue after", default=7, validators=between(1, 90), help_text="Days after its date.")
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:

@@ -24,6 +24,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from mailplatform.shell.database.connect import connect
+from mailplatform.shell.errors import short
 from monitoring.drills.models import Drill, DrillKind
 
 PREFIX = "mailplatform_drill_"
@@ -88,7 +89,7 @@ def run(drill_id: int) -> str:
             _rehearse(connection, drill_id, figures)
             state, why = Drill.State.DONE, ""
         except (_Ended, psycopg.Error, OSError) as error:
-            state, why = Drill.State.FAILED, str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
+            state, why = Drill.State.FAILED, short(error, 300)
         finally:
             _remove(connection, drill_id)
         with connection.cursor() as cursor:

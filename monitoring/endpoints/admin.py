@@ -1,22 +1,16 @@
 """Endpoints in the admin: doors and the policy are edited; looks, vantage points and verdicts are evidence."""
 
 from django.contrib import admin
-from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from mailplatform.shell.look_only import LookOnly
+from mailplatform.shell.one_row import OneRow
 from monitoring.endpoints import models
 
 
 @admin.register(models.ProbePolicy)
-class ProbePolicyAdmin(ModelAdmin):  # type: ignore[misc]
+class ProbePolicyAdmin(OneRow):
     list_display = ("__str__", "every_ms", "timeout_ms", "down_after", "up_after", "recover_s", "updated_at")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return not models.ProbePolicy.objects.exists()
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
 
 
 @admin.register(models.Endpoint)

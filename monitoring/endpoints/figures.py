@@ -84,7 +84,7 @@ class Matrix:
 def matrix() -> Matrix:
     rules, at = rules_of(policy_now()), now()
     vantages = list(VantagePoint.objects.select_related("zone"))
-    points = tuple(Point(vantage, _is_fresh(vantage.at, at, rules)) for vantage in vantages)
+    points = tuple(Point(vantage, rules.holds(vantage.at, at)) for vantage in vantages)
     looks = Prefetch("looks", EndpointLook.objects.all(), to_attr="seen")
     rows = [_row(endpoint, points, at, rules) for endpoint in Endpoint.objects.filter(enabled=True).select_related("zone").prefetch_related(looks)]
     verdicts = tuple(EndpointVerdict.objects.select_related("endpoint")[:20])
@@ -94,8 +94,4 @@ def matrix() -> Matrix:
 def _row(endpoint: Endpoint, points: Sequence[Point], at: datetime, rules: Rules) -> Row:
     seen = {look.vantage_id: look for look in endpoint.seen}  # type: ignore[attr-defined]
     cells = [seen.get(point.vantage.pk) for point in points]
-    return Row(endpoint, tuple(Cell(look, look is not None and _is_fresh(look.at, at, rules)) for look in cells))
-
-
-def _is_fresh(seen: datetime, at: datetime, rules: Rules) -> bool:
-    return (at - seen).total_seconds() <= rules.stale_after_s
+    return Row(endpoint, tuple(Cell(look, look is not None and rules.holds(look.at, at)) for look in cells))

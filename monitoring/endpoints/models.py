@@ -3,34 +3,31 @@
 A look is updated in place a few times a second; a verdict is a row that stays. Written by vantage points; doors and policy by operators.
 """
 
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
-
-def _between(least: int, most: int) -> list[MinValueValidator | MaxValueValidator]:
-    return [MinValueValidator(least), MaxValueValidator(most)]
+from mailplatform.shell.bounds import between
 
 
 class ProbePolicy(models.Model):
     """The one row that operators edit: how often is knocked, and when is believed."""
 
     id = models.SmallIntegerField(primary_key=True, default=1, editable=False)
-    every_ms = models.PositiveIntegerField("knock every", default=250, validators=_between(100, 60_000), help_text="Milliseconds, at each endpoint.")
-    timeout_ms = models.PositiveIntegerField(default=1000, validators=_between(50, 30_000), help_text="Milliseconds after which a knock has failed.")
-    down_after = models.PositiveSmallIntegerField("dead after", default=3, validators=_between(1, 100), help_text="Failed knocks in a row.")
-    up_after = models.PositiveSmallIntegerField("alive after", default=4, validators=_between(1, 1000), help_text="Answered knocks in a row, at least.")
+    every_ms = models.PositiveIntegerField("knock every", default=250, validators=between(100, 60_000), help_text="Milliseconds, at each endpoint.")
+    timeout_ms = models.PositiveIntegerField(default=1000, validators=between(50, 30_000), help_text="Milliseconds after which a knock has failed.")
+    down_after = models.PositiveSmallIntegerField("dead after", default=3, validators=between(1, 100), help_text="Failed knocks in a row.")
+    up_after = models.PositiveSmallIntegerField("alive after", default=4, validators=between(1, 1000), help_text="Answered knocks in a row, at least.")
     recover_s = models.PositiveIntegerField(
-        "recovery", default=2, validators=_between(0, 3600), help_text="Seconds of nothing but answers before it is alive again."
+        "recovery", default=2, validators=between(0, 3600), help_text="Seconds of nothing but answers before it is alive again."
     )
     longest_recover_s = models.PositiveIntegerField(
-        "longest recovery", default=300, validators=_between(1, 86_400),
+        "longest recovery", default=300, validators=between(1, 86_400),
         help_text="Seconds: each return within the flap window doubles the recovery, up to this.",
     )
     flap_window_s = models.PositiveIntegerField(
-        "flap window", default=600, validators=_between(1, 86_400), help_text="Seconds in which a return counts against the next."
+        "flap window", default=600, validators=between(1, 86_400), help_text="Seconds in which a return counts against the next."
     )
-    fresh_ms = models.PositiveIntegerField("fresh for", default=2500, validators=_between(200, 120_000), help_text="Milliseconds: an older look has no vote.")
+    fresh_ms = models.PositiveIntegerField("fresh for", default=2500, validators=between(200, 120_000), help_text="Milliseconds: an older look has no vote.")
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
@@ -65,7 +62,7 @@ class Endpoint(models.Model):
     name = models.CharField(max_length=100, unique=True)
     kind = models.CharField(max_length=10, choices=Kind)
     host = models.CharField(max_length=255, help_text="An address, a name, or for a database also the folder of its socket. Private addresses are allowed.")
-    port = models.PositiveIntegerField(validators=_between(1, 65_535))
+    port = models.PositiveIntegerField(validators=between(1, 65_535))
     tls = models.CharField(max_length=8, choices=Tls, default=Tls.NONE)
     tls_name = models.CharField(
         "TLS name", max_length=255, blank=True, help_text="The name that its certificate must bear. Empty: the certificate is not looked at."

@@ -18,6 +18,7 @@ import dns.rcode
 import psycopg
 
 from mailplatform.shell.database.address import parameters
+from mailplatform.shell.errors import short
 from monitoring.endpoints.door import Door
 
 MOST_BYTES = 8192
@@ -56,8 +57,7 @@ def in_words(error: BaseException) -> str:
             return "it closed the connection without an answer"
         case OSError() if error.strerror:
             return error.strerror.lower()
-    words = str(error).strip().splitlines()
-    return (words[0] if words else type(error).__name__)[:200]
+    return short(error)
 
 
 async def _api(door: Door, _: str) -> None:

@@ -13,15 +13,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
-from django.conf import settings
 from django.db import Error as DjangoDatabaseError
 from django.db import connection as django_connection
 
+from mailplatform.shell.errors import short
 from monitoring.endpoints import sightings, verdicts
 from monitoring.endpoints.knocker import Knocker
 from monitoring.endpoints.vote import Rules, judge
 from monitoring.link import Link
 from monitoring.rhythm import Rhythm
+from monitoring.this_machine import machine_number
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class VantagePoint:
                 try:
                     self._session(connection, knocker)
                 except (psycopg.OperationalError, DjangoDatabaseError) as error:
-                    log.warning("The vantage point %s lost the database: %s", self.name, _short(error))
+                    log.warning("The vantage point %s lost the database: %s", self.name, short(error))
         finally:
             knocker.stop()
             django_connection.close()
@@ -100,14 +101,6 @@ def beside(url: str, zone: str, rhythm: Rhythm) -> threading.Thread:
     return thread
 
 
-def machine_number() -> str:
-    """Which of the platform's machines this is (bin/up writes it down); "" for any other."""
-    try:
-        return (settings.DATA_DIR / "machine").read_text().strip()
-    except OSError:
-        return ""
-
-
 def _for_ever(point: VantagePoint) -> None:
     while not point.rhythm.stopping:
         try:
@@ -116,6 +109,3 @@ def _for_ever(point: VantagePoint) -> None:
             log.exception("The vantage point %s failed", point.name)
             time.sleep(1.0)
 
-
-def _short(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from mailplatform.shell.formats import listed
+
 QUORUM_NEEDS = 3  # vantage points: with fewer, one that has lost its own network cannot be outvoted
 
 
@@ -32,9 +34,9 @@ class Rules:
     flap_window_s: float = 600.0
     fresh_s: float = 2.5
 
-    @property
-    def stale_after_s(self) -> float:
-        return max(self.fresh_s, 2 * (self.every_s + self.timeout_s))
+    def holds(self, seen: datetime, now: datetime) -> bool:
+        """Whether what was seen then still has a vote."""
+        return (now - seen).total_seconds() <= max(self.fresh_s, 2 * (self.every_s + self.timeout_s))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class Verdict:
 
     @property
     def sentence(self) -> str:
-        who = _listed([look.vantage for look in self.voted])
+        who = listed([look.vantage for look in self.voted])
         of = f"{len(self.voted)} of {self.fresh} vantage points that look" if self.fresh > 1 else "the only vantage point that looks"
         if self.state is State.DOWN:
             why = next((look.error for look in self.voted if look.error), "it does not answer")
@@ -83,7 +85,7 @@ def needed(fresh: int) -> int:
 
 
 def fresh_looks(looks: Iterable[Look], rules: Rules, now: datetime) -> list[Look]:
-    return [look for look in looks if (now - look.at).total_seconds() <= rules.stale_after_s]
+    return [look for look in looks if rules.holds(look.at, now)]
 
 
 def recovery_s(standing: Standing, rules: Rules, now: datetime) -> float:
@@ -112,7 +114,3 @@ def judge(standing: Standing, looks: Iterable[Look], rules: Rules, now: datetime
 
 def _verdict(state: State, voted: list[Look], fresh: list[Look], recovery: float) -> Verdict:
     return Verdict(state, min(look.since for look in voted), tuple(voted), len(fresh), recovery)
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

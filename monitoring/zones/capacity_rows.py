@@ -6,11 +6,9 @@ Ten statements whatever the size; minutes are read by ranges of their time: a qu
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
-
-from django.db import connection
 
 from mailplatform.shell.clock import now
+from mailplatform.shell.database.rows import select
 from mailplatform.shell.formats import number
 from monitoring.zones.carry import Facts, Load, NodeFacts, Source
 from monitoring.zones.room import Caps, Room, room_of
@@ -61,7 +59,7 @@ _ANSWERS = """
 
 def facts_now() -> Facts:
     at = now()
-    loads = [Load(pool, provider, purpose, peak or 0.0, mean) for pool, provider, purpose, peak, mean in _rows(_LOADS)]
+    loads = [Load(pool, provider, purpose, peak or 0.0, mean) for pool, provider, purpose, peak, mean in select(_LOADS)]
     providers = {load.provider for load in loads if load.per_s}
     pools, wanted = _pools()
     ips = {ip.pk: ip for ip in SendingIP.objects.all()}
@@ -74,7 +72,7 @@ def facts_now() -> Facts:
 def _pools() -> tuple[dict[int, tuple[str, list[int]]], set[int]]:
     found: dict[int, tuple[str, list[int]]] = {}
     wanted = set()
-    for pool, name, ip, has_streams in _rows(_MEMBERS):
+    for pool, name, ip, has_streams in select(_MEMBERS):
         members = found.setdefault(pool, (name, []))[1]
         if ip is not None and ip not in members:
             members.append(ip)
@@ -85,7 +83,7 @@ def _pools() -> tuple[dict[int, tuple[str, list[int]]], set[int]]:
 
 def _rooms(wanted: set[int], ips: Mapping[int, SendingIP], at: datetime) -> tuple[dict[int, str], dict[tuple[int, int], Room]]:
     """Every sending IP at every provider that mail goes to now; one with nothing sent yet has the profile's limits and its own first caps."""
-    answers: dict[int, float] = dict(_rows(_ANSWERS))
+    answers: dict[int, float] = dict(select(_ANSWERS))
     providers = list(Provider.objects.filter(pk__in=wanted))
     default = Provider.objects.filter(key="default").first() or Provider(key="default")
     paths = {(path.ip_id, path.provider_id): path for path in Path.objects.filter(provider_id__in=wanted)}
@@ -131,12 +129,12 @@ def _cap(value: int | None, by: str = "warming") -> tuple[int, str] | None:
 
 def _nodes() -> tuple[dict[int, NodeFacts], dict[str, Room]]:
     minutes: dict[int, list[tuple[datetime, float]]] = defaultdict(list)
-    for node, minute, per_s in _rows(_NODE_MINUTES):
+    for node, minute, per_s in select(_NODE_MINUTES):
         minutes[node].append((minute, per_s))
     nodes: dict[int, NodeFacts] = {}
     cpu: dict[str, float] = {}
     shown: dict[str, dict[datetime, float]] = defaultdict(lambda: defaultdict(float))  # a machine's minutes, all of its nodes together
-    for key, name, zone, machine, engines, percent, back_s, takes_s in _rows(_NODES, {"fresh": FRESH_S}):
+    for key, name, zone, machine, engines, percent, back_s, takes_s in select(_NODES, {"fresh": FRESH_S}):
         share = 100 if back_s is None else returning(back_s, takes_s).share
         best = max((per_s for _, per_s in minutes[key]), default=0.0)
         believed = engines * ENGINE_PER_S
@@ -160,9 +158,3 @@ def machine_room(shown: Mapping[datetime, float], cpu_percent: float | None) -> 
     if per_s >= WORTH_SCALING_PER_S:
         more = max(more, per_s * spare / max(cpu_percent, 1.0))
     return Room(max(per_s + more, *shown.values(), 0.0), f"its processors are {number(cpu_percent)} % busy")
-
-
-def _rows(statement: str, values: Any = None) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        return list(cursor.fetchall())

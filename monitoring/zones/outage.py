@@ -7,11 +7,8 @@ How it fails: engines that do not hear it lose their lease or are buried by thei
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.db import connection, transaction
 
 from mailplatform.shell.clock import now
@@ -108,15 +105,6 @@ def why_out(zone: str, machine: str) -> str:
     """Why this web server's zone, or all nodes of its machine, are out of service, in a sentence; empty: they are not."""
     found = _row(_HERE, {"zone": zone, "machine": machine})
     return f"{found[1]} is {found[0]}{f': {found[2]}' if found[2] else ''}" if found else ""
-
-
-@lru_cache(maxsize=1)
-def machine_number() -> str:
-    """This machine's number among the platform's (`bin/up` made it); empty where it did not start us."""
-    try:
-        return (Path(settings.DATA_DIR) / "machine").read_text().strip()
-    except OSError:
-        return ""
 
 
 def name_of(place: Place) -> str:

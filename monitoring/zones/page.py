@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
-
+from mailplatform.shell.database.rows import select
 from mailplatform.shell.formats import duration, plural
 from monitoring import figures
 from monitoring.figures import NodeNow, ZoneNow
@@ -103,13 +102,13 @@ class Page:
 
 def page_now() -> Page:
     known = {zone.name: zone for zone in figures.zones()}
-    words = {name: (Standing(state, why, by, at), returns) for name, state, why, by, at, *returns in _rows(_NODES)}
-    machines = tuple(_machine(*row) for row in _rows(_MACHINES))
+    words = {name: (Standing(state, why, by, at), returns) for name, state, why, by, at, *returns in select(_NODES)}
+    machines = tuple(_machine(*row) for row in select(_MACHINES))
     doors: dict[str, list[tuple[str, str]]] = {}
-    for zone, name, state in _rows(_ENDPOINTS):
+    for zone, name, state in select(_ENDPOINTS):
         doors.setdefault(zone, []).append((name, {"up": "good", "down": "dead"}.get(state, state)))
     zones = []
-    for _, name, state, why, by, at, watched_s in _rows(_ZONES):
+    for _, name, state, why, by, at, watched_s in select(_ZONES):
         now = known.get(name) or ZoneNow(name, state, ())
         nodes = tuple(_node(node, *words.get(node.name, (Standing("active", "", "", None), (None, None, None)))) for node in now.nodes)
         zones.append(_zone(Standing(state, why, by, at), now, nodes, watched_s, tuple(doors.get(name, ())), machines))
@@ -207,9 +206,3 @@ def what_is_wrong(now: NodeNow, standing: Standing, back_s: float | None, takes_
         again = f" (lost {losses} times)" if losses and losses > 1 else ""
         return f"{now.name} comes back by steps{again}: all of it in {duration(max(0.0, takes_s - back_s))}."
     return ""
-
-
-def _rows(statement: str) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
-        return list(cursor.fetchall())

@@ -3,13 +3,10 @@
 The policy is the operators' row; a return is written by whoever gave the node up, in the verdict's transaction, and read by the node's engines.
 """
 
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
-
-def _between(least: int, most: int) -> list[MinValueValidator | MaxValueValidator]:
-    return [MinValueValidator(least), MaxValueValidator(most)]
+from mailplatform.shell.bounds import between
 
 
 class FailoverPolicy(models.Model):
@@ -17,29 +14,29 @@ class FailoverPolicy(models.Model):
 
     id = models.SmallIntegerField(primary_key=True, default=1, editable=False)
     suspect_ms = models.PositiveIntegerField(
-        "suspected after", default=350, validators=_between(200, 5_000), help_text="Milliseconds of silence: its paths leave the auction until it is heard."
+        "suspected after", default=350, validators=between(200, 5_000), help_text="Milliseconds of silence: its paths leave the auction until it is heard."
     )
     give_up_ms = models.PositiveIntegerField(
-        "given up after", default=720, validators=_between(700, 30_000),
+        "given up after", default=720, validators=between(700, 30_000),
         help_text="Milliseconds of an engine's silence, seen by a watcher, when its node's agent is silent too.",
     )
     agent_away_ms = models.PositiveIntegerField(
-        "agent away after", default=600, validators=_between(400, 30_000),
+        "agent away after", default=600, validators=between(400, 30_000),
         help_text="Milliseconds of a node agent's silence: until then its engines are left to it, for it can read their journals.",
     )
     left_to_agent_s = models.PositiveIntegerField(
-        "left to the agent for", default=5, validators=_between(2, 120),
+        "left to the agent for", default=5, validators=between(2, 120),
         help_text="Seconds: an agent that is heard, but does not act, is not waited for longer.",
     )
     returns_by_steps = models.BooleanField(
         "return by steps", default=True, help_text="A node that was given up gets a growing share of its connections and rates. Off: all at once."
     )
-    return_s = models.PositiveIntegerField("return takes", default=30, validators=_between(5, 3_600), help_text="Seconds until it has all of them again.")
+    return_s = models.PositiveIntegerField("return takes", default=30, validators=between(5, 3_600), help_text="Seconds until it has all of them again.")
     longest_return_s = models.PositiveIntegerField(
-        "longest return", default=600, validators=_between(10, 86_400), help_text="Seconds: each loss within the flap window doubles the time, up to this."
+        "longest return", default=600, validators=between(10, 86_400), help_text="Seconds: each loss within the flap window doubles the time, up to this."
     )
     flap_window_s = models.PositiveIntegerField(
-        "flap window", default=3_600, validators=_between(60, 86_400), help_text="Seconds in which a loss counts against the next return."
+        "flap window", default=3_600, validators=between(60, 86_400), help_text="Seconds in which a loss counts against the next return."
     )
     updated_at = models.DateTimeField(auto_now=True)
 

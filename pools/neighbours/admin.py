@@ -1,23 +1,16 @@
 """Neighbours in the admin: the policy is edited, and never deleted; everything else is evidence and only looked at."""
 
 from django.contrib import admin
-from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 
 from mailplatform.shell.look_only import LookOnly
+from mailplatform.shell.one_row import OneRow
 from pools.neighbours import models
 
 
 @admin.register(models.NeighboursPolicy)
-class NeighboursPolicyAdmin(ModelAdmin):  # type: ignore[misc]
+class NeighboursPolicyAdmin(OneRow):
     list_display = ("__str__", "mode", "moves", "caps_newcomers", "asks_alignment", "updated_at")
     readonly_fields = ("updated_at",)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return super().has_add_permission(request) and not models.NeighboursPolicy.objects.exists()
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
 
 
 @admin.register(models.TenantStanding)

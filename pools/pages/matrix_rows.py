@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
-
 from mailplatform.shell.clock import now
+from mailplatform.shell.database.rows import select
 from pools.binds import CIRCUIT_OPENS_AT
 from pools.pages.matrix import MOST_COLUMNS, OTHERS, Cell, CellState, Facts, IpFact, MemberFact
 
@@ -50,11 +49,11 @@ _TRAFFIC = """
 
 def read(order: Sequence[int] = ()) -> Facts:
     """Everything; `order` is that of the columns which a page shows already."""
-    ips = {row[0]: IpFact(row[0], row[1], row[2], row[3], row[4], _held(*row[5:])) for row in _rows(_IPS)}
+    ips = {row[0]: IpFact(row[0], row[1], row[2], row[3], row[4], _held(*row[5:])) for row in select(_IPS)}
     # A new IP is capped at every provider before its first message there: where nothing went in the last day, no path sends yet.
-    paths = [row[:-1] for row in _rows(_PATHS, {"circuit": CIRCUIT_OPENS_AT, "why": WHY_LENGTH}) if not row[-1]]
+    paths = [row[:-1] for row in select(_PATHS, {"circuit": CIRCUIT_OPENS_AT, "why": WHY_LENGTH}) if not row[-1]]
     names = {row[2]: row[3] for row in paths}
-    traffic = {(ip, provider): attempts for ip, provider, attempts in _rows(_TRAFFIC, {"large": list(names)})}
+    traffic = {(ip, provider): attempts for ip, provider, attempts in select(_TRAFFIC, {"large": list(names)})}
     large = _columns(order, names, traffic, paths)
     shown, at = set(large), now()
     cells: dict[tuple[int, int], Cell] = {}
@@ -62,12 +61,12 @@ def read(order: Sequence[int] = ()) -> Facts:
         cell = _cell(row, ips, traffic, at)
         if cell.provider_id in shown:
             cells[cell.ip_id, cell.provider_id] = cell
-    for row in _rows(_OTHERS, {"circuit": CIRCUIT_OPENS_AT}):
+    for row in select(_OTHERS, {"circuit": CIRCUIT_OPENS_AT}):
         ip_id, count, score, state = row
         held = ips[ip_id].held
         cells[ip_id, OTHERS] = Cell(0, ip_id, OTHERS, held or _OTHERS_STATES[state], score, 100, traffic.get((ip_id, OTHERS), 0), count)
     columns = (*large, OTHERS) if any(column == OTHERS for _, column in cells) else tuple(large)
-    return Facts(tuple(ips.values()), tuple(MemberFact(*row) for row in _rows(_MEMBERS)), columns, {**names, OTHERS: "Others"}, cells)
+    return Facts(tuple(ips.values()), tuple(MemberFact(*row) for row in select(_MEMBERS)), columns, {**names, OTHERS: "Others"}, cells)
 
 
 def _columns(order: Sequence[int], names: dict[int, str], traffic: dict[tuple[int, int], int], paths: Sequence[tuple[Any, ...]]) -> list[int]:
@@ -110,9 +109,3 @@ def _held(ip_state: str, node_state: str, zone_state: str, owned: bool) -> CellS
     if ip_state != "active":
         return CellState(ip_state)
     return None if owned else CellState.UNOWNED
-
-
-def _rows(sql: str, values: Any = None) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        return list(cursor.fetchall())

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from mailplatform.shell.formats import about, plural
+from mailplatform.shell.formats import about, listed, plural
 from pools.pages.matrix import OUT, Cell, CellState, IpFact, Matrix
 
 _WHY_LENGTH = 110
@@ -40,7 +40,7 @@ def second_line(matrix: Matrix) -> str:
     """How many are in every other state that is not open."""
     counts = _counts(matrix.cells)
     said = [f"{counts[state]:,} {words}" for state, words in _SECOND.items() if counts[state]]
-    return f"{_listed(said)}; the others are open." if said else ""
+    return f"{listed(said)}; the others are open." if said else ""
 
 
 def _out(matrix: Matrix, told: Sequence[Cell], ips: Mapping[int, IpFact], at: datetime) -> str:
@@ -52,7 +52,7 @@ def _out(matrix: Matrix, told: Sequence[Cell], ips: Mapping[int, IpFact], at: da
     elif len({cell.provider_id for cell in told}) == 1 and len(told) > 2:
         where = f", all at {names[worst.provider_id]}: {ips[worst.ip_id].address}{_since(worst, at)} and {plural(len(told) - 1, 'other IP')}"
     else:
-        where = ": " + _listed([f"{ips[cell.ip_id].address} at {names[cell.provider_id]}{_since(cell, at)}" for cell in told[:2]])
+        where = ": " + listed([f"{ips[cell.ip_id].address} at {names[cell.provider_id]}{_since(cell, at)}" for cell in told[:2]])
         where += f" and {len(told) - 2:,} more" if len(told) > 2 else ""
     why = short(worst.why.removeprefix(f"{ips[worst.ip_id].address} at {names[worst.provider_id]}: "))
     return f"{head}{where}{f', because {why}' if why else ''}{'' if why.endswith(('.', '…')) else '.'}"
@@ -81,7 +81,3 @@ def _counts(cells: Sequence[Cell]) -> Counter[CellState]:
     for cell in cells:
         counts[cell.state] += cell.paths
     return counts
-
-
-def _listed(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

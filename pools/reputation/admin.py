@@ -1,23 +1,17 @@
 """Reputation in the admin: the policies are edited; standings, actions, scores and evidence are only looked at. Actions are cancelled on their pages."""
 
 from django.contrib import admin
-from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from mailplatform.shell.look_only import LookOnly
+from mailplatform.shell.one_row import OneRow
 from pools.reputation import models
 
 
 @admin.register(models.ReputationPolicy)
-class ReputationPolicyAdmin(ModelAdmin):  # type: ignore[misc]
+class ReputationPolicyAdmin(OneRow):
     list_display = ("__str__", "mode", "leave_below", "return_at", "updated_at")
     readonly_fields = ("updated_at",)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return super().has_add_permission(request) and not models.ReputationPolicy.objects.exists()
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
 
 
 @admin.register(models.PoolReputationPolicy)

@@ -35,8 +35,3 @@ def pauses(first_s: float = FIRST_PAUSE_S, longest_s: float = LONGEST_PAUSE_S) -
     while True:
         yield pause_s * random.uniform(0.7, 1.3)  # noqa: S311 - spreads reconnects, guards nothing
         pause_s = min(longest_s, pause_s * 2)
-
-
-def short(error: BaseException) -> str:
-    """An error's first line, for a log."""
-    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__

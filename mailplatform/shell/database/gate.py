@@ -12,7 +12,8 @@ from typing import TypeVar
 
 import psycopg
 
-from mailplatform.shell.database.away import is_away, short
+from mailplatform.shell.database.away import is_away
+from mailplatform.shell.errors import short
 
 T = TypeVar("T")
 AGAIN_AFTER_S = 0.1

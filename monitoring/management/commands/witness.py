@@ -15,8 +15,9 @@ class Command(BaseCommand):
         parser.add_argument("--name", default=f"witness {socket.gethostname()}"[:80], help="The vantage point's name (default: witness and this host's name).")
 
     def handle(self, *args: object, **options: object) -> None:
-        from monitoring.endpoints.vantage import VantagePoint, machine_number
+        from monitoring.endpoints.vantage import VantagePoint
         from monitoring.rhythm import Rhythm
+        from monitoring.this_machine import machine_number
 
         rhythm = Rhythm()
         rhythm.obey_signals()
