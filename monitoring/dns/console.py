@@ -1,5 +1,6 @@
 """The pages DNS and one record set: what is published, what should be, why; switch, fail back, pause, decide about somebody else's edit."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -68,6 +69,15 @@ def _row(pk: int) -> RecordSet:
     return found or get_object_or_404(RecordSet, pk=pk)
 
 
+def _edit_as_shown(request: HttpRequest, row: RecordSet) -> Sequence[str] | None:
+    """What somebody else has published, if it is still what the person who decides was shown."""
+    seen = figures.found_values(row)
+    if row.state == RecordSet.State.FOREIGN and sorted(request.POST.getlist("seen")) == sorted(seen):
+        return seen
+    messages.warning(request, f"{row} has changed since the page was made: look again.")
+    return None
+
+
 def _open() -> Count | None:
     rows = figures.set_rows()
     ill = sum(one.look in ("broken", "limited") for one in rows)
@@ -108,9 +118,7 @@ def dns_fail_back(request: HttpRequest, pk: int) -> HttpResponse:
 def dns_overwrite(request: HttpRequest, pk: int) -> HttpResponse:
     """Replace somebody else's edit, if it is still the one that was shown."""
     row = _row(pk)
-    seen = figures.found_values(row)
-    if row.state != RecordSet.State.FOREIGN or sorted(request.POST.getlist("seen")) != sorted(seen):
-        messages.warning(request, f"{row} has changed since the page was made: look again.")
+    if (seen := _edit_as_shown(request, row)) is None:
         return redirect("dns_set", pk)
     decision = figures.if_chosen(row, row.chosen, now())
     why = f"{request.user} overwrote {listed(seen)}, which somebody else had published."
@@ -122,9 +130,7 @@ def dns_overwrite(request: HttpRequest, pk: int) -> HttpResponse:
 def dns_adopt(request: HttpRequest, pk: int) -> HttpResponse:
     """Leave somebody else's edit as it is. A set with values that are no targets is paused, or it would be changed back at once."""
     row = _row(pk)
-    seen = figures.found_values(row)
-    if row.state != RecordSet.State.FOREIGN or sorted(request.POST.getlist("seen")) != sorted(seen):
-        messages.warning(request, f"{row} has changed since the page was made: look again.")
+    if (seen := _edit_as_shown(request, row)) is None:
         return redirect("dns_set", pk)
     ttl_s = next(iter(row.found.values()))["ttl_s"]
     stranger = not set(seen) <= {target.value for target in row.targets.all()} or not seen
