@@ -160,7 +160,7 @@ def dns_look(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _change(
-    request: HttpRequest, row: RecordSet, kind: str, after: tuple[str, ...], why: str, chosen: list[str], before: list[str] | None = None
+    request: HttpRequest, row: RecordSet, kind: str, after: tuple[str, ...], why: str, chosen: list[str], before: Sequence[str] | None = None
 ) -> HttpResponse:
     if not after:
         messages.error(request, f"None of the targets of {row} lives: what is published stays.")
