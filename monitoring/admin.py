@@ -3,10 +3,13 @@
 from django.contrib import admin
 
 from mailplatform.shell.look_only import LookOnly
+from monitoring.alerts import admin as alerts_admin  # noqa: F401  registers its own
 from monitoring.dns import admin as dns_admin  # noqa: F401  registers its own
 from monitoring.drills import admin as drills_admin  # noqa: F401  registers its own
 from monitoring.endpoints import admin as endpoints_admin  # noqa: F401  registers its own
+from monitoring.metrics import admin as metrics_admin  # noqa: F401  registers its own
 from monitoring.models import AgentBeat, NodeReport, Verdict, WatcherBeat
+from monitoring.telling import admin as telling_admin  # noqa: F401  registers its own
 from monitoring.zones import admin as zones_admin  # noqa: F401  registers its own
 
 

@@ -2,6 +2,11 @@
 
 from django.db import models
 
+from monitoring.alerts.models import AlertRule as AlertRule
+from monitoring.alerts.models import AlertStanding as AlertStanding
+from monitoring.alerts.models import Incident as Incident
+from monitoring.alerts.models import IncidentEntry as IncidentEntry
+from monitoring.alerts.models import Silence as Silence
 from monitoring.dns.models import DnsChange as DnsChange
 from monitoring.dns.models import DnsZone as DnsZone
 from monitoring.dns.models import RecordSet as RecordSet
@@ -15,6 +20,15 @@ from monitoring.endpoints.models import EndpointLook as EndpointLook
 from monitoring.endpoints.models import EndpointVerdict as EndpointVerdict
 from monitoring.endpoints.models import ProbePolicy as ProbePolicy
 from monitoring.endpoints.models import VantagePoint as VantagePoint
+from monitoring.metrics.models import MetricHour as MetricHour
+from monitoring.metrics.models import MetricMinute as MetricMinute
+from monitoring.metrics.models import MetricSubject as MetricSubject
+from monitoring.metrics.models import MetricTick as MetricTick
+from monitoring.metrics.models import MonitoringPolicy as MonitoringPolicy
+from monitoring.telling.models import Channel as Channel
+from monitoring.telling.models import MailRoute as MailRoute
+from monitoring.telling.models import Telling as Telling
+from monitoring.telling.models import TellStep as TellStep
 from monitoring.zones.models import Machine as Machine
 from pools.models import Node, Zone
 
