@@ -1,4 +1,4 @@
-"""Hosted providers: the same change through a provider's API, by dns-lexicon. An extra: `pip install mailplatform[hosted-dns]`.
+"""Hosted providers: the same change through a provider's API, by dns-lexicon. An extra: `python3 bin/environment.py requirements-hosted-dns.lock`.
 
 A provider's API has no prerequisites and no transactions: what is there is read just before, new values are made before old ones are taken away, and an edit by
 somebody else in between goes unseen until the next look at the authoritative servers. Never: an empty set in between.
@@ -12,7 +12,7 @@ from mailplatform.shell.errors import short
 from monitoring.dns.destination import Destination, Outcome, Pushed, Wanted
 from monitoring.dns.records import NotAValue, value_of
 
-NOT_INSTALLED = "hosted providers need dns-lexicon, which is not installed here: pip install 'mailplatform[hosted-dns]'"
+NOT_INSTALLED = "hosted providers need dns-lexicon, which is not installed here: python3 bin/environment.py requirements-hosted-dns.lock"
 
 
 def push(to: Destination, wanted: Wanted) -> Pushed:

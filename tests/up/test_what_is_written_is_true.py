@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+LOCKS = ("requirements.lock", "requirements-hosted-dns.lock", "requirements-dev.lock")
 SETTINGS = (ROOT / "mailplatform" / "settings.py").read_text()
 _NAME = re.compile(r"\benv(?:\.\w+)?\(\s*\"([A-Z_]+)\"")
 _DEFAULT = re.compile(r"\benv(?:\.\w+)?\(\"([A-Z_]+)\", default=(\"[^\"]*\"|\d+|True|False)\)")
@@ -34,9 +35,9 @@ def test_nothing_is_documented_that_is_not_there() -> None:
     assert set(documented()) == set(NAMES)
 
 
-def test_both_locks_agree_and_every_package_has_hashes() -> None:
-    run, dev = (pins(ROOT / name) for name in ("requirements.lock", "requirements-dev.lock"))
-    assert run.items() <= dev.items(), "one environment serves both"
+def test_the_locks_agree_and_every_package_has_hashes() -> None:
+    run, hosted, dev = (pins(ROOT / name) for name in LOCKS)
+    assert run.items() <= hosted.items() <= dev.items(), "one environment serves all"
 
 
 def pins(lock: Path) -> dict[str, str]:
@@ -47,6 +48,6 @@ def pins(lock: Path) -> dict[str, str]:
 
 def test_no_file_names_a_package_registry() -> None:
     hosts = ("pypi.org", "files.pythonhosted.org", "registry.npmjs.org")
-    for name in ("requirements.lock", "requirements-dev.lock", "pyproject.toml"):
+    for name in (*LOCKS, "pyproject.toml"):
         text = (ROOT / name).read_text()
         assert not [host for host in hosts if host in text]
