@@ -44,6 +44,10 @@ class NodeReport(models.Model):
     load_1m = models.FloatField()
     sockets = models.IntegerField(default=0)
     disk_free_bytes = models.BigIntegerField(default=0)
+    disk_total_bytes = models.BigIntegerField(default=0, db_default=0)
+    cores = models.PositiveSmallIntegerField(default=0, db_default=0, help_text="0: not said yet, as by an agent of an older release.")
+    files_open = models.IntegerField(default=0, db_default=0, help_text="By the process of the node that is nearest to its limit.")
+    files_limit = models.IntegerField(default=0, db_default=0, help_text="Of that process; 0: not known.")
 
     def __str__(self) -> str:
         return str(self.node)

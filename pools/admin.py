@@ -218,6 +218,12 @@ class PathMinuteAdmin(LookOnly):
     ordering = ("-minute",)
 
 
+@admin.register(models.TlsMinute)
+class TlsMinuteAdmin(LookOnly):
+    list_display = ("minute", "provider_id", "reason", "errors")
+    ordering = ("-minute",)
+
+
 @admin.register(models.StreamMinute)
 class StreamMinuteAdmin(LookOnly):
     list_display = ("minute", "stream_id", "pool_id", "provider_id", "attempted", "delivered", "deferred", "bounced")

@@ -424,6 +424,21 @@ class StreamMinute(models.Model):
         return f"{self.minute:%H:%M} {self.stream_id}"
 
 
+class TlsMinute(models.Model):
+    """Attempts that ended with the TLS of a provider's hosts, by what was wrong. Written in the engine's batches, only where there are such."""
+
+    minute = models.DateTimeField()
+    provider_id = models.BigIntegerField()
+    reason = models.CharField(max_length=60, help_text="pools.outcomes.Reason")
+    errors = models.IntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["minute", "provider_id", "reason"], name="tls_minute_once")]
+
+    def __str__(self) -> str:
+        return f"{self.minute:%H:%M} {self.provider_id} {self.reason}"
+
+
 class StaticRoute(models.Model):
     """An operator's word on where mail goes, like a transport map: a domain, a provider (`provider:google`) or everything (`*`)."""
 

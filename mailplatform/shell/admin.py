@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from mailplatform.shell.look_only import LookOnly
-from mailplatform.shell.models import AuditEntry, Notice
+from mailplatform.shell.models import AuditEntry, ClusterBeat, Notice
 
 
 @admin.register(Notice)
@@ -16,3 +16,8 @@ class NoticeAdmin(LookOnly):
 class AuditEntryAdmin(LookOnly):
     list_display = ("at", "actor", "action", "target", "sentence")
     search_fields = ("actor", "target")
+
+
+@admin.register(ClusterBeat)
+class ClusterBeatAdmin(LookOnly):
+    list_display = ("name", "at", "host", "pid", "workers", "reborn")

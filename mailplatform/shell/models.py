@@ -51,3 +51,20 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return self.sentence
+
+
+class ClusterBeat(models.Model):
+    """A django-q2 cluster's last sign of life, every few seconds, written by its broker (shell.database.broker)."""
+
+    name = models.CharField(max_length=100, primary_key=True)
+    at = models.DateTimeField(help_text="By the database's clock.")
+    host = models.CharField(max_length=255, blank=True)
+    pid = models.IntegerField()
+    workers = models.PositiveSmallIntegerField(help_text="That live.")
+    reborn = models.PositiveIntegerField(help_text="Processes started again since it began, those that had done their share too.")
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name

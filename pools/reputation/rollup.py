@@ -54,7 +54,7 @@ _DAYS = [
     _sum(f"pools_{what}day", f"pools_{what}hour", "day", "(hour AT TIME ZONE 'UTC')::date", "hour >= %(since)s AND hour < %(until)s", keys, told, counters)
     for what, keys, told, counters in _TABLES
 ]
-_OLD_MINUTES = [f"pools_{what}minute" for what, *_ in _TABLES] + ["pools_blockevidence"]
+_OLD_MINUTES = [f"pools_{what}minute" for what, *_ in _TABLES] + ["pools_blockevidence", "pools_tlsminute"]
 _LAST_HOUR = "SELECT max(hour) FROM pools_pathhour"
 # A few at a time: a year that was never forgotten must not hold one transaction for minutes.
 _FORGET = "DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} WHERE {column} < %(before)s LIMIT %(most)s))"
