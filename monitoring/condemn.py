@@ -61,13 +61,14 @@ def condemn(
 ) -> Condemned | None:
     """Replay the journal (an agent) or not (a watcher: None), give the claims back, write the verdict. None: somebody else has done it."""
     from delivery.engine.journal import remove, replay
-    from delivery.queue.fence import evict
+    from delivery.queue.fence import end_sessions, evict
     from delivery.queue.wake import notify_all
 
     begun_s = time.monotonic()
     kind = kind_of(judgement.opinion, by_watcher=journal is None)
     answered = unknowable = 0
     begun: frozenset[UUID] = frozenset()
+    end_sessions(connection, engine.engine_id)
     with connection.transaction():
         connection.execute("SET LOCAL statement_timeout = '60s'")
         row = connection.execute(_LOCK if journal else _LOCK + " NOWAIT", [engine.engine_id]).fetchone()

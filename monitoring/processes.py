@@ -44,11 +44,18 @@ class Process:
         return self.pidfd < 0 or bool(select.select([self.pidfd], [], [], timeout_s)[0])
 
     def waited_s(self) -> float | None:
-        """For how long its main thread has been ready to run, and had to wait for a processor, in all its life; None: nobody says."""
+        """For how long its threads have been ready to run, and had to wait for a processor, all together; None: nobody says.
+
+        All of them: one that waits for a processor with the interpreter's lock in its hands keeps the others asleep.
+        """
+        waited_ns = 0
         try:
-            return int((PROC / str(self.pid) / "schedstat").read_text().split()[1]) / 1e9
+            for thread in (PROC / str(self.pid) / "task").iterdir():
+                with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+                    waited_ns += int((thread / "schedstat").read_text().split()[1])
         except (OSError, IndexError, ValueError):
             return None
+        return waited_ns / 1e9
 
     def release(self) -> None:
         if self.pidfd >= 0:

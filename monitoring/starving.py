@@ -16,7 +16,7 @@ LEFT_S = 3.0
 
 @dataclass(slots=True)
 class Starving:
-    """What is remembered of suspected engines: (their last renewal, how long they had been silent, how long their main thread had waited in all)."""
+    """What is remembered of suspected engines: (their last renewal, how long they had been silent, how long their threads had waited in all)."""
 
     _since: dict[int, tuple[object, float, float]] = field(default_factory=dict)
 

@@ -28,6 +28,7 @@ from delivery.engine.sites import Sites
 from delivery.engine.waiting import wait_for
 from delivery.engine.world import World
 from delivery.queue import claim as queue
+from delivery.queue.fence import sessions_of
 from delivery.queue.wake import BLOCKED, CHANNEL, EVERYWHERE, LOOK, SORTING, Lane, lanes_of
 from mailplatform.shell.database.connect import connect_async
 from mailplatform.shell.database.doubt import Doubt
@@ -158,7 +159,7 @@ class Claimer:
 
     async def _connect(self, first: bool) -> AsyncConnection[Any]:
         hands = self._hands
-        connection = await connect_async(hands.setup.database_url, PLANNER)
+        connection = await connect_async(hands.setup.database_url, PLANNER, application_name=sessions_of(hands.id))
         # A COMMIT whose answer never came: what the database says is ours and we do not know goes back as it came. The other round pauses
         # meanwhile: what it has claimed and not heard of yet is no stray.
         self._counting = True

@@ -19,8 +19,10 @@ OPTIONS = "-c statement_timeout=10000 -c jit=off"
 
 
 class Database:
-    def __init__(self, url: str, record_options: str = "") -> None:
+    def __init__(self, url: str, record_options: str = "", name: str = "") -> None:
+        """`name`: under which the database knows its sessions."""
         self._url = url
+        self._own = {"application_name": name} if name else {}
         self._options = {"record": f"{OPTIONS} {record_options}"}
         self._threads = {name: ThreadPoolExecutor(1, thread_name_prefix=name) for name in ("record", "credit", "other")}
         self._connections: dict[str, Connection] = {}
@@ -48,7 +50,7 @@ class Database:
     def _call(self, name: str, function: Callable[..., T], arguments: tuple[Any, ...]) -> T:
         connection = self._connections.get(name)
         if connection is None or connection.closed:
-            connection = self._connections[name] = connect(self._url, self._options.get(name, OPTIONS))
+            connection = self._connections[name] = connect(self._url, self._options.get(name, OPTIONS), **self._own)
         try:
             return function(connection, *arguments)
         except Error as error:

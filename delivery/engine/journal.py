@@ -25,7 +25,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from psycopg import Connection
+from psycopg import Connection, Cursor
 
 from delivery.queue.record import record
 from delivery.queue.settled import AttemptRow, Settled
@@ -36,6 +36,7 @@ ROTATE_BYTES = 8 * 1024 * 1024
 _ANSWER = b'A {"attempt":{"id":"'
 CLAIMS_REST_S = 1.0  # after a write that failed
 KEPT_S, KEPT_BYTES = 600.0, 1024**3
+RECORDED = "SELECT id FROM delivery_attempt WHERE id = ANY (%(ids)s) AND id BETWEEN %(first)s AND %(last)s"
 
 
 class JournalFailed(OSError):
@@ -183,7 +184,21 @@ class Replayed:
 
 def read(path: Path) -> Read:
     """Read a journal and its predecessor. A missing one is an empty one."""
-    answers: dict[UUID, Settled] = {}
+    raw = _scan(path)
+    return Read(tuple(_settled(values) for values in raw.answers.values()), raw.begun, raw.unknowable)
+
+
+@dataclass(frozen=True, slots=True)
+class _Raw:
+    """The same, with answers that nobody has asked for as they were parsed, by attempt: most of them were recorded long ago."""
+
+    answers: dict[UUID, dict[str, Any]]
+    begun: frozenset[UUID]
+    unknowable: frozenset[UUID]
+
+
+def _scan(path: Path) -> _Raw:
+    answers: dict[UUID, dict[str, Any]] = {}
     begun: set[UUID] = set()
     dots: set[UUID] = set()
     for line in _lines(old_of(path), path):
@@ -194,27 +209,39 @@ def read(path: Path) -> Read:
             elif kind == b"D":
                 dots.add(UUID(hex=rest.decode()))
             elif kind == b"A":
-                settled = _settled(orjson.loads(rest))
-                answers[settled.attempt.id] = settled
+                values = orjson.loads(rest)
+                answers[UUID(values["attempt"]["id"])] = values
         except ValueError:  # torn by a full disk: it was never finished, and nothing was done on its word
             continue
     open_ids = begun - answers.keys()
-    return Read(tuple(answers.values()), frozenset(map(delivery_of, open_ids)), frozenset(map(delivery_of, dots - answers.keys())))
+    return _Raw(answers, frozenset(map(delivery_of, open_ids)), frozenset(map(delivery_of, dots - answers.keys())))
 
 
 def replay(connection: Connection, path: Path) -> Replayed:
-    """Record what the dead engine's journal knew. Safe to repeat; the caller evicts the engine and then removes the file."""
-    found = read(path)
+    """Record what the dead engine's journal knew and the database does not. Safe to repeat; the caller evicts the engine and then removes the file.
+
+    An attempt that is there came with all that follows from it, in one transaction: of a journal with thousands of answers some dozens are left to record.
+    """
+    found = _scan(path)
     answered = 0
     with connection.transaction(), connection.cursor() as cursor:
         (now,) = cursor.execute("SELECT platform_now()").fetchone() or (None,)
         claimed: dict[UUID, int] = dict(cursor.execute("SELECT id, tries FROM delivery_claimed WHERE engine_id = %s", [engine_of(path)]).fetchall())
-        answers = (*_lost_with_a_server(connection, path, claimed), *found.answers)
+        unknown = found.answers.keys() - _recorded(cursor, found.answers.keys())
+        answers = (*_lost_with_a_server(connection, path, claimed), *(_settled(found.answers[attempt]) for attempt in found.answers if attempt in unknown))
         answered = sum(one.attempt.delivery_id in claimed for one in answers)
         for start in range(0, len(answers), 500):
             record(cursor, engine_of(path), answers[start : start + 500], now)  # type: ignore[arg-type]
     # Unknowable is what the journal says, whoever gave the claims back before: a watcher that could not read it did not know.
     return Replayed(answered, len(found.unknowable), found.begun & frozenset(claimed))
+
+
+def _recorded(cursor: Cursor, attempts: Collection[UUID]) -> set[UUID]:
+    """Of these attempts, which the database knows."""
+    if not attempts:
+        return set()
+    ids = list(attempts)
+    return {row[0] for row in cursor.execute(RECORDED, {"ids": ids, "first": min(ids), "last": max(ids)}).fetchall()}
 
 
 def _lost_with_a_server(connection: Connection, path: Path, claimed: Mapping[UUID, int]) -> Iterable[Settled]:

@@ -19,7 +19,7 @@ from delivery.engine.hands import Hands
 from delivery.engine.journal import Journal
 from delivery.engine.lease import Lease, lease_connection
 from delivery.engine.setup import Setup
-from delivery.queue.fence import register
+from delivery.queue.fence import register, sessions_of
 from delivery.smtp.tls import TlsContexts
 from mailplatform.shell.addresses import AddressPolicy
 from pools.providers.rollup import tail_key
@@ -51,7 +51,7 @@ def _warm_up(setup: Setup) -> TlsContexts:
 
 async def _run(engine_id: int, node: str, connection: Connection, setup: Setup, tls: TlsContexts) -> str:
     journal = Journal(setup.journal_folder, engine_id)
-    database = Database(setup.database_url, record_options=RECORD)
+    database = Database(setup.database_url, record_options=RECORD, name=sessions_of(engine_id))
     lease = Lease(setup.database_url, engine_id, connection, on_lost=lambda _: engine.stop(), on_drain=lambda: engine.stop())
     hands = Hands(engine_id, lease, journal, database, setup, tls)
     engine = Engine(node, hands)

@@ -68,6 +68,11 @@ LEAVE = f"""
     WITH gone AS (DELETE FROM delivery_claimed WHERE engine_id = %(engine)s RETURNING *)
     INSERT INTO delivery_ready ({columns.LIST}) SELECT {columns.LIST} FROM gone
 """
+# Its sessions that were cut off in the middle of a transaction keep their locks for as long as TCP is patient, and would hold up its eviction.
+END_SESSIONS = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+     WHERE application_name = %s AND datname = current_database() AND pid <> pg_backend_pid()
+"""
 ORPHANED = "SELECT DISTINCT engine_id FROM delivery_claimed c WHERE NOT EXISTS (SELECT 1 FROM delivery_engine e WHERE e.id = c.engine_id)"
 
 
@@ -90,6 +95,16 @@ def register(connection: Connection, node: str, slot: int, pid: int) -> int | No
 def renew(connection: Connection, engine_id: int) -> tuple[bool, object] | None:
     """Renew the lease: (asked to drain, the database's time), or None when the engine has been evicted."""
     return connection.execute(RENEW, [engine_id]).fetchone()
+
+
+def sessions_of(engine_id: int) -> str:
+    """The name under which the database knows an engine's sessions, but for its lease's."""
+    return f"engine {engine_id}"
+
+
+def end_sessions(connection: Connection, engine_id: int) -> None:
+    """What an engine, which no more has any right to, has begun in the database is rolled back, unless it was just committed: before it is evicted."""
+    connection.execute(END_SESSIONS, [sessions_of(engine_id)])
 
 
 def evict(connection: Connection, engine_id: int, begun: Collection[UUID] | None = ()) -> Evicted:

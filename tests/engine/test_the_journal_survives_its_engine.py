@@ -102,3 +102,19 @@ def test_a_replay_records_answers_once_and_the_rest_goes_back(tmp_path: Path) ->
         assert set(rows("SELECT recipient, crashes, tries FROM delivery_ready")) == begun | {("waiting@gmail.com", 0, 0)}
         assert rows("SELECT delivered FROM pools_pathminute") == [(1,)]
         assert rows("SELECT count(*) FROM delivery_claimed") == [(0,)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_replay_touches_nothing_that_was_recorded_before(tmp_path: Path) -> None:
+    """A journal holds thousands of answers that its engine has recorded: what follows from them is the database's business."""
+    house, provider = House.build(), knows("gmail.com")
+    house.put(house.message("anna@gmail.com"))
+    with engine(house) as number, connect() as raw:
+        claims = claimed(house, provider.id, number)
+        journal = Journal(tmp_path, number)
+        journal.begun(attempt_id(claims[0].id, 1))
+        journal.answer(settled(house, claims[0], number))
+        replay(raw, journal.path)
+        raw.execute("UPDATE delivery_delivery SET final = NULL, done_at = NULL")
+        assert replay(raw, journal.path).answered == 0
+        assert rows("SELECT final FROM delivery_delivery") == [(None,)]

@@ -7,6 +7,7 @@ import uuid
 import psycopg
 
 from delivery.queue import columns
+from delivery.queue.fence import sessions_of
 from mailplatform.shell.ids import delivery_id, message_id
 from mailplatform.shell.models import Notice
 from monitoring.beats import Beater
@@ -154,6 +155,19 @@ def test_a_watcher_gives_back_the_claims_of_a_node_out_of_reach(world: World) ->
     assert engine.process.poll() is None, "a watcher kills nobody"
     back = NodeReturn.objects.get()
     assert (back.losses, back.takes_s, back.back_at) == (1, 30, None)
+
+
+def test_a_transaction_that_a_cut_left_open_does_not_hold_up_the_rescue(world: World) -> None:
+    """The server does not know yet that nobody is there any more, and keeps the locks of who was cut off in the middle of a claim."""
+    world.start_watcher()
+    engine = world.start_engine()
+    mine = claim(world, engine)
+    with psycopg.connect(world.url, application_name=sessions_of(engine.engine_id)) as cut_off:
+        cut_off.execute("SELECT 1 FROM delivery_engine WHERE id = %s FOR KEY SHARE", [engine.engine_id])
+        cut_off.execute("SELECT 1 FROM delivery_claimed WHERE engine_id = %s FOR UPDATE", [engine.engine_id])
+        engine.signal(signal.SIGSTOP)
+        until(lambda: ready(world) == set(mine), 10, "claims given back")
+        cut_off.close()
 
 
 def test_a_watcher_leaves_a_silent_engine_to_an_agent_that_beats(world: World) -> None:

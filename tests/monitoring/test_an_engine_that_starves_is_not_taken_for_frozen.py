@@ -1,7 +1,12 @@
 """An agent's excuse for who is silent because its machine has no processor left: pure, but for a figure of the kernel's."""
 
+import os
+import subprocess
+import sys
+import time
+
 from monitoring.judge import Judgement, Opinion
-from monitoring.processes import Process
+from monitoring.processes import Process, hold
 from monitoring.starving import LEFT_S, Starving
 
 
@@ -49,3 +54,22 @@ def test_where_the_kernel_does_not_say_everybody_is_frozen() -> None:
     judge, process = Starving(), Waits()
     process.told = None
     assert not silent(judge, process, 0.4) and not silent(judge, process, 0.75)
+
+
+def test_a_thread_that_waits_while_the_main_one_sleeps_counts() -> None:
+    """It may have the interpreter's lock in its hands, and the others sleep until it runs."""
+    core = min(os.sched_getaffinity(0))
+    busy = f"import os, threading, time\nos.sched_setaffinity(0, {{{core}}})\ndef burn():\n    while True: pass\n"
+    rival = subprocess.Popen([sys.executable, "-c", busy + "burn()"])
+    starved = subprocess.Popen([sys.executable, "-c", busy + "threading.Thread(target=burn, daemon=True).start()\ntime.sleep(60)"])
+    process = hold(starved.pid)
+    try:
+        until_s = time.monotonic() + 20
+        while (process.waited_s() or 0.0) < 0.2:
+            assert time.monotonic() < until_s, "nothing that it waited for was counted"
+            time.sleep(0.02)
+    finally:
+        for one in (rival, starved):
+            one.kill()
+            one.wait()
+        process.release()
