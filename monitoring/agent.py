@@ -131,7 +131,7 @@ class NodeAgent:
             self._wanted = self._slots_wanted(connection)
             if not self._wanted:
                 retire(connection, self.node)
-            reports.write_report(connection, self.node, reports.vitals(self.data_dir))
+            reports.write_report(connection, self.node, reports.vitals(self.data_dir, (process.pid for process in self._held.values() if not process.gone)))
         if self.keeps_slots:
             self._keep_slots(connection, now)
             if self._orphans.is_due(now) and (lost := self._cluster.orphans()):

@@ -1,16 +1,19 @@
 """Prometheus text: the platform's figures, read from the database when asked.
 
 Every process of the platform would tell the same, so nothing is kept in memory between two scrapes. Figures of mail are of the five
-full minutes before (gauges): minutes are dropped with the history, so they are no counters.
+full minutes before (gauges): minutes are dropped with the history, so they are no counters. What never falls while its process lives is a counter.
+What is measured every ten seconds stands in `metrics.exposition`.
 """
 
 from collections.abc import Iterator
 
 from django.db import Error, connection
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from delivery.webhooks import figures as webhooks
+from monitoring.metrics import exposition as measured
 from monitoring.queue_depth import queue
 from monitoring.readiness import readiness
 from pools.purposes import Purpose
@@ -23,6 +26,19 @@ SELECT CASE WHEN p.is_tail THEN 'others' ELSE p.key END, {", ".join(f"sum(m.{nam
  WHERE m.minute >= date_trunc('minute', platform_now()) - interval '5 min' AND m.minute < date_trunc('minute', platform_now())
  GROUP BY 1 ORDER BY 1
 """
+_RETURNS = """
+SELECT what, sum(count)::bigint FROM delivery_returnminute
+ WHERE minute >= date_trunc('minute', platform_now()) - interval '5 min' AND minute < date_trunc('minute', platform_now()) GROUP BY 1 ORDER BY 1
+"""
+_COUNTERS = (
+    ("mailplatform_engine_settled", "Attempts that an engine settled since it began.", "engine", """
+        SELECT n.name || '/' || chr(97 + e.slot), coalesce((e.state->>'settled')::bigint, 0)
+          FROM delivery_engine e JOIN pools_node n ON n.id = e.node_id ORDER BY 1"""),
+    ("mailplatform_watcher_looks", "Looks of a watcher since it began.", "zone", """
+        SELECT z.name, b.looks FROM monitoring_watcherbeat b JOIN pools_zone z ON z.id = b.zone_id ORDER BY 1"""),
+    ("mailplatform_cluster_restarts", "Processes of a cluster that were started again since it began.", "cluster", """
+        SELECT name, reborn FROM shell_clusterbeat ORDER BY 1"""),
+)  # fmt: skip
 
 
 class _Platform:
@@ -38,7 +54,7 @@ class _Platform:
         yield _ages("mailplatform_watcher_looked_ago_seconds", "Since a watcher's last beat.", "zone", now.watcher.seen)
         if now.database.ready:
             try:
-                yield from (*_queue(), _outcomes())
+                yield from (*_queue(), _outcomes(), *_webhooks(), _returns(), *_counters(), *measured.families())
             except Error:  # it went away while we asked; what was asked before stands
                 return
 
@@ -74,6 +90,31 @@ def _outcomes() -> Metric:
             for outcome, count in zip(_OUTCOMES, counts, strict=True):
                 family.add_metric([provider, outcome], count)
     return family
+
+
+def _webhooks() -> Iterator[Metric]:
+    yield GaugeMetricFamily("mailplatform_webhook_events_waiting", "Webhook events that wait, counted to 10,001.", value=webhooks.backlog())
+    yield GaugeMetricFamily("mailplatform_webhook_endpoints_in_trouble", "Endpoints that fail again and again, or were disabled.", value=webhooks.in_trouble())
+
+
+def _returns() -> Metric:
+    family = GaugeMetricFamily("mailplatform_returns_5m", "What came back in the last five full minutes, by what was made of it.", labels=["what"])
+    with connection.cursor() as cursor:
+        cursor.execute(_RETURNS)
+        for what, count in cursor.fetchall():
+            family.add_metric([what], count)
+    return family
+
+
+def _counters() -> Iterator[Metric]:
+    """Each is its process's own count: a restart begins it anew, as Prometheus expects of a counter."""
+    for name, says, label, sql in _COUNTERS:
+        family = CounterMetricFamily(name, says, labels=[label])
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+            for who, count in cursor.fetchall():
+                family.add_metric([who], count)
+        yield family
 
 
 def exposition() -> tuple[bytes, str]:

@@ -4,6 +4,7 @@ Only attempts that were not recorded before are counted, so a journal's replay c
 two engines that count the same stream never deadlock. What speaks against an IP is kept by campaign too (`delivery.queue.evidence`).
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -11,7 +12,7 @@ from psycopg import Cursor
 
 from delivery.queue import arrays
 from delivery.queue.evidence import keep_evidence
-from delivery.queue.settled import Settled
+from delivery.queue.settled import AttemptRow, Settled
 from pools.outcomes import Fault, Reason, Verdict
 from pools.reputation.facts import Against, against
 
@@ -41,6 +42,11 @@ def _add(table: str, keys: Sequence[str], counters: Sequence[str]) -> str:
 
 ADD_PATHS = _add("pools_pathminute", PATH_KEYS, PATH_COUNTERS)
 ADD_STREAMS = _add("pools_streamminute", STREAM_KEYS, STREAM_COUNTERS)
+ADD_TLS = """
+    INSERT INTO pools_tlsminute AS t (minute, provider_id, reason, errors)
+    SELECT date_trunc('minute', %(now)s::timestamptz), * FROM unnest(%(providers)s::int8[], %(reasons)s::text[], %(errors)s::int4[])
+    ON CONFLICT (minute, provider_id, reason) DO UPDATE SET errors = t.errors + excluded.errors
+"""
 ADD_POOLS = _add("pools_poolminute", POOL_KEYS, POOL_COUNTERS)
 
 
@@ -51,6 +57,7 @@ def count_minutes(cursor: Cursor, settled: Sequence[Settled], now: datetime) -> 
     pools: dict[tuple[int, ...], dict[str, int]] = {}
     told: dict[tuple[int, ...], tuple[int, ...]] = {}
     speaking: list[tuple[Settled, Against]] = []
+    broken: list[AttemptRow] = []
     now_ms = int(now.timestamp() * 1000)
     for one in settled:
         attempt = one.attempt
@@ -60,6 +67,9 @@ def count_minutes(cursor: Cursor, settled: Sequence[Settled], now: datetime) -> 
         if attempt.verdict != Verdict.DELIVERED and (said := against(attempt.reason, attempt.fault, attempt.code, attempt.phase, attempt.reply)):
             _against(said, of_path)
             speaking.append((one, said))
+        if attempt.reason in TLS_ERRORS:
+            of_path["tls_errors"] += 1
+            broken.append(attempt)
         key = (attempt.pool_id, attempt.ip_id)
         of_pool = pools.get(key) or pools.setdefault(key, {"attempted": 0, "delivered": 0})
         of_pool["attempted"] += 1
@@ -70,8 +80,18 @@ def count_minutes(cursor: Cursor, settled: Sequence[Settled], now: datetime) -> 
     store(cursor, ADD_PATHS, PATH_KEYS, PATH_COUNTERS, paths, now)
     store(cursor, ADD_STREAMS, STREAM_KEYS, STREAM_COUNTERS, streams, now)
     store(cursor, ADD_POOLS, POOL_KEYS, POOL_COUNTERS, pools, now)
+    if broken:
+        _count_tls(cursor, broken, now)
     if speaking:
         keep_evidence(cursor, speaking, now)
+
+
+def _count_tls(cursor: Cursor, broken: Sequence[AttemptRow], now: datetime) -> None:
+    """Which kind of TLS failed where. Nothing of this is done for a batch without such."""
+    kinds = Counter((attempt.provider_id, str(attempt.reason)) for attempt in broken)
+    keys = sorted(kinds)
+    values = {"providers": [key[0] for key in keys], "reasons": [key[1] for key in keys], "errors": [kinds[key] for key in keys]}
+    cursor.execute(ADD_TLS, {"now": now, **values})
 
 
 def _against(said: Against, counts: dict[str, int]) -> None:
@@ -96,8 +116,6 @@ def _of_path(one: Settled, counts: dict[str, int]) -> None:
         counts["connect_failures"] += 1
     elif not attempt.connection_reused:
         counts["connects"] += 1
-    if attempt.reason in TLS_ERRORS:
-        counts["tls_errors"] += 1
 
 
 def _of_stream(one: Settled, now_ms: int, counts: dict[str, int]) -> None:
