@@ -8,6 +8,7 @@ How it fails: without the database it waits; without the agent a watcher gives c
 
 import contextlib
 import logging
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,13 +17,14 @@ from typing import Any
 
 import psycopg
 
+from mailplatform.shell.database.connect import connect
 from mailplatform.shell.errors import short
 from monitoring import break_drill, clusters, kill_drill, processes, reports
 from monitoring.beats import Beater
 from monitoring.condemn import Condemned, condemn, sweep_journal
 from monitoring.drills import allowed, stopwatch
 from monitoring.judge import AGENT, Incarnation, Judge, Judgement, Opinion, Sighting
-from monitoring.link import Link
+from monitoring.link import OPTIONS, Link
 from monitoring.models import Verdict
 from monitoring.news import tell
 from monitoring.obey import Faults
@@ -76,6 +78,7 @@ class NodeAgent:
     _faults: Faults = field(default_factory=Faults)
     _wanted: int = 0
     _outage_ended_s: float = float("-inf")
+    _sweeper: threading.Thread | None = None
 
     def __post_init__(self) -> None:
         self._cluster = clusters.ClusterProcesses(self.node)
@@ -136,8 +139,9 @@ class NodeAgent:
             self._keep_slots(connection, now)
             if self._orphans.is_due(now) and (lost := self._cluster.orphans()):
                 self._cluster.end("its main process is gone", lost)
-        if self._journals.is_due(now):
-            self._sweep(connection)
+        if self._journals.is_due(now) and (left := self._left_behind()) and not (self._sweeper and self._sweeper.is_alive()):
+            self._sweeper = threading.Thread(target=self._sweep, args=(left,), name="journals", daemon=True)
+            self._sweeper.start()
 
     def _hold(self, engines: Sequence[EngineSeen]) -> None:
         """A pidfd for each engine from the first look on; kept until the process has ended."""
@@ -204,14 +208,24 @@ class NodeAgent:
     def _journal_of(self, engine_id: int) -> Path:
         return self.data_dir / "journal" / f"engine-{engine_id}.journal"
 
-    def _sweep(self, connection: psycopg.Connection[Any]) -> None:
-        """Journals whose engine has no row: its claims were given back by somebody who could not read them."""
-        folder = self.data_dir / "journal"
+    def _left_behind(self) -> list[int]:
+        """Engines whose journal is here and whose row is not: their claims were given back by somebody who could not read it."""
+        folder, found = self.data_dir / "journal", set()
         for path in folder.glob("engine-*.journal*") if folder.is_dir() else ():  # a full one was rotated to .journal.old
             number = path.name.removeprefix("engine-").partition(".")[0]
             with contextlib.suppress(FileNotFoundError):
                 if number.isdigit() and _is_at_rest(path) and int(number) not in self._held:
-                    sweep_journal(connection, self._journal_of(int(number)), int(number))
+                    found.add(int(number))
+        return sorted(found)
+
+    def _sweep(self, engines: Sequence[int]) -> None:
+        """Beside the loop, which has to look at the living: a judge whose look comes late begins its counts again."""
+        try:
+            with connect(self.url, OPTIONS, connect_timeout=2, application_name=f"journals {self.node}") as connection:
+                for engine_id in engines:
+                    sweep_journal(connection, self._journal_of(engine_id), engine_id)
+        except (psycopg.Error, OSError) as error:  # the next sweep finds it there again
+            log.warning("%s could not replay a journal that was left behind: %s", self.name, short(error))
 
 
 def _is_at_rest(journal: Path) -> bool:

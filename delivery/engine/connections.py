@@ -10,6 +10,7 @@ import time
 from delivery.engine.hands import Hands
 from delivery.engine.outbox import WAITING_A_CONNECTION, Job, Outbox, Site
 from delivery.engine.path import Path
+from delivery.engine.vanish import HINT_S
 from delivery.engine.worker import Worker
 
 LISTENS_EVERY_S, HALTS_S = 0.25, 1.0
@@ -60,6 +61,8 @@ class Connections:
         for outbox in list(self._outboxes.values()):
             if outbox.path.leaving or outbox.path.slots.too_many:
                 outbox.close_one_idle()
+            if now_s - outbox.reaching_since_s > HINT_S:
+                self._hands.vanish.hint(outbox.path)
             if now_s - outbox.reaching_since_s > SLOW_CONNECT_S and not outbox.path.probing and not self._works(outbox.path):
                 outbox.path.hangs(now_s)
             if len(outbox) and outbox.path.gives_up(now_s):
@@ -74,6 +77,7 @@ class Connections:
             unheard = [worker for worker in outbox.talking if isinstance(worker, Worker) and worker.unheard]
             if unheard:
                 path.hangs(now_s, "what is written gets no acknowledgement")
+                self._hands.vanish.hint(path)
             for worker in unheard:
                 worker.give_up()
 

@@ -32,6 +32,7 @@ from delivery.engine.score import Health
 from delivery.engine.setup import Setup
 from delivery.engine.signing import Signing
 from delivery.engine.standing import mood_of, shared, stand
+from delivery.engine.vanish import Vanish
 from delivery.engine.world import World
 from delivery.queue import blocks
 from delivery.queue.blocks import Aside
@@ -75,6 +76,7 @@ class Hands:
         self.for_credit = database.credit
         self.recorder = Recorder(engine_id, database.record, self._recorded)
         self.resolver = Resolver(setup.dane_resolver or setup.resolver, trusted=bool(setup.dane_resolver))
+        self.vanish = Vanish(self)
         self.reach = Reach(self)
         self._connect_at_s = 0.0
         self.scopes = Scopes(self.in_database)

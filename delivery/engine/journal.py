@@ -13,6 +13,7 @@ was written and nobody can know whether the provider took the message. A torn li
 How it fails: a full disk raises JournalFailed; no dot is written without its line, and claims stop for a moment.
 """
 
+import contextlib
 import errno
 import os
 import time
@@ -185,36 +186,44 @@ class Replayed:
 def read(path: Path) -> Read:
     """Read a journal and its predecessor. A missing one is an empty one."""
     raw = _scan(path)
-    return Read(tuple(_settled(values) for values in raw.answers.values()), raw.begun, raw.unknowable)
+    answers = _parsed(raw.answers)
+    return Read(tuple(answers.values()), frozenset(map(delivery_of, raw.begun - answers.keys())), frozenset(map(delivery_of, raw.dots - answers.keys())))
 
 
 @dataclass(frozen=True, slots=True)
 class _Raw:
-    """The same, with answers that nobody has asked for as they were parsed, by attempt: most of them were recorded long ago."""
+    """The same as it was written: most answers were recorded long ago, and nobody need read more of them than whose they are."""
 
-    answers: dict[UUID, dict[str, Any]]
-    begun: frozenset[UUID]
-    unknowable: frozenset[UUID]
+    answers: dict[UUID, bytes]
+    begun: set[UUID]
+    dots: set[UUID]
 
 
 def _scan(path: Path) -> _Raw:
-    answers: dict[UUID, dict[str, Any]] = {}
-    begun: set[UUID] = set()
-    dots: set[UUID] = set()
+    found = _Raw({}, set(), set())
     for line in _lines(old_of(path), path):
-        kind, _, rest = line.partition(b" ")
+        kind, rest = line[:2], line[2:]
         try:
-            if kind == b"B":
-                begun.add(UUID(hex=rest.decode()))
-            elif kind == b"D":
-                dots.add(UUID(hex=rest.decode()))
-            elif kind == b"A":
-                values = orjson.loads(rest)
-                answers[UUID(values["attempt"]["id"])] = values
+            if kind == b"B ":
+                found.begun.add(UUID(hex=rest.decode()))
+            elif kind == b"D ":
+                found.dots.add(UUID(hex=rest.decode()))
+            elif line.startswith(_ANSWER):
+                attempt = UUID(hex=line[len(_ANSWER) : len(_ANSWER) + 36].decode())
+                if line.endswith(b"}"):
+                    found.answers[attempt] = line
         except ValueError:  # torn by a full disk: it was never finished, and nothing was done on its word
             continue
-    open_ids = begun - answers.keys()
-    return _Raw(answers, frozenset(map(delivery_of, open_ids)), frozenset(map(delivery_of, dots - answers.keys())))
+    return found
+
+
+def _parsed(lines: Mapping[UUID, bytes]) -> dict[UUID, Settled]:
+    """The answers; a torn line is none."""
+    answers: dict[UUID, Settled] = {}
+    for attempt, line in lines.items():
+        with contextlib.suppress(ValueError):
+            answers[attempt] = _settled(orjson.loads(line[2:]))
+    return answers
 
 
 def replay(connection: Connection, path: Path) -> Replayed:
@@ -227,13 +236,16 @@ def replay(connection: Connection, path: Path) -> Replayed:
     with connection.transaction(), connection.cursor() as cursor:
         (now,) = cursor.execute("SELECT platform_now()").fetchone() or (None,)
         claimed: dict[UUID, int] = dict(cursor.execute("SELECT id, tries FROM delivery_claimed WHERE engine_id = %s", [engine_of(path)]).fetchall())
-        unknown = found.answers.keys() - _recorded(cursor, found.answers.keys())
-        answers = (*_lost_with_a_server(connection, path, claimed), *(_settled(found.answers[attempt]) for attempt in found.answers if attempt in unknown))
+        recorded = _recorded(cursor, found.answers.keys())
+        fresh = _parsed({attempt: line for attempt, line in found.answers.items() if attempt not in recorded})
+        answers = (*_lost_with_a_server(connection, path, claimed), *fresh.values())
         answered = sum(one.attempt.delivery_id in claimed for one in answers)
         for start in range(0, len(answers), 500):
             record(cursor, engine_of(path), answers[start : start + 500], now)  # type: ignore[arg-type]
     # Unknowable is what the journal says, whoever gave the claims back before: a watcher that could not read it did not know.
-    return Replayed(answered, len(found.unknowable), found.begun & frozenset(claimed))
+    answered_ids = recorded | fresh.keys()
+    unknowable = {delivery_of(attempt) for attempt in found.dots - answered_ids}
+    return Replayed(answered, len(unknowable), frozenset(delivery_of(attempt) for attempt in found.begun - answered_ids) & frozenset(claimed))
 
 
 def _recorded(cursor: Cursor, attempts: Collection[UUID]) -> set[UUID]:

@@ -73,6 +73,7 @@ class Reach:
                     break
             else:
                 self._broken.worked(host, proof)
+                self._hands.vanish.answered(path.provider_id, host, address, site.port)
                 return session
         if is_broken_tls(last):
             last.wait_s = self._broken.failed(host, proof, last, self._now_s(), path.profile.remember_broken_tls_s)
@@ -81,10 +82,11 @@ class Reach:
     async def _dial(self, path: Path, target: Target) -> Session:
         hands, profile = self._hands, path.profile
         own = hands.world.ips[path.ip_id]
-        if hands.holes:
-            await hands.holes.swallow(path.ip_id, target.address, hands.setup.timeouts.connect_s)
         timeouts = timeouts_for(hands.setup.timeouts, profile.data_timeout_s, profile.data_dot_timeout_s)
-        return await connect(target, Source(own.address, own.ehlo_name, own.proxy), timeouts, hands.tls, hands.setup.policy)
+        async with hands.vanish.patience(path.ip_id, target.address):
+            if hands.holes:
+                await hands.holes.swallow(path.ip_id, target.address, hands.setup.timeouts.connect_s)
+            return await connect(target, Source(own.address, own.ehlo_name, own.proxy), timeouts, hands.tls, hands.setup.policy)
 
     async def _proof(self, site: Site, host: str) -> tuple[TlsMode, tuple[Tlsa, ...], str]:
         """DANE wins where it can be had; records that prove nothing leave what else is asked (RFC 7672 §2.2, RFC 8461 §2)."""

@@ -15,6 +15,7 @@ import pytest
 from delivery.engine.outbox import Site
 from delivery.engine.path import Path as Way
 from delivery.engine.reach import Reach, in_order
+from delivery.engine.vanish import Vanish
 from delivery.smtp.failure import ConnectFailure
 from delivery.smtp.session import Session
 from delivery.smtp.target import Timeouts, TlsMode
@@ -52,6 +53,7 @@ class Hosts:
             addresses=self._addresses,
             holes=None,
         )
+        hands.vanish = Vanish(hands)
         self.reach = Reach(hands)
         self.way = Way.new(7, 3, Profile())
 
