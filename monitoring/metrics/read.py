@@ -8,6 +8,7 @@ only that are asked for; asked for none in particular, for the MOST_SUBJECTS tha
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import accumulate
 from statistics import median
 from typing import Literal
 
@@ -60,7 +61,8 @@ def points(
 ) -> dict[str, list[Point]]:
     """By subject, the same moments for all. None: those that had most (or least, where low is bad)."""
     what = METRICS[metric]
-    grain = _grain(since, until, most)
+    window = timedelta(seconds=what.window_s if what.kind is Kind.SHARE else 0)
+    grain = _grain(since - window, until, most)
     step_s = _step(grain, since, until, most)
     since = beginning(since, step_s)
     counted = _counts_of(what)
@@ -68,8 +70,7 @@ def points(
     times = [since + timedelta(seconds=step_s * n) for n in range(max(0, -int(-(until - since).total_seconds() // step_s)))]
     if not ids or not times:
         return {key: [(at, None) for at in times] for key in subjects or ()}
-    window_s = max(step_s, what.window_s) if what.kind is Kind.SHARE else step_s
-    before = -(-(window_s - step_s) // step_s)
+    before = max(0, -(-(what.window_s - step_s) // step_s)) if what.kind is Kind.SHARE else 0
     read = [_read(name, dimension, ids, since - timedelta(seconds=before * step_s), until, step_s, grain, what.kind) for name in counted]
     if what.kind is Kind.SHARE:
         found = {key: _shares(read[0], read[1], id_, times, step_s, before, what.floor) for key, id_ in ids.items()}
@@ -188,16 +189,14 @@ def _value(read: Read, at: datetime, id_: int, kind: Kind) -> float | None:
 
 
 def _shares(what: Read, of_what: Read, id_: int, times: Sequence[datetime], step_s: int, before: int, floor: int) -> list[Point]:
-    """Of the sums over the window that ends with each step. Without a row in that step there is nothing to tell."""
+    """Of the sums over the window that ends with each step: differences of running sums. Without a row in that step there is nothing to tell."""
+    everyone = [*(times[0] - timedelta(seconds=step_s * n) for n in range(before, 0, -1)), *times] if times else []
+    sums = [list(accumulate((_value(read, at, id_, Kind.COUNT) or 0.0 for at in everyone), initial=0.0)) for read in (what, of_what)]
     made: list[Point] = []
-    for at in times:
-        if at not in of_what:
-            made.append((at, None))
-            continue
-        window = [at - timedelta(seconds=step_s * n) for n in range(before + 1)]
-        denominator = sum(_value(of_what, one, id_, Kind.COUNT) or 0.0 for one in window)
-        numerator = sum(_value(what, one, id_, Kind.COUNT) or 0.0 for one in window)
-        made.append((at, numerator / denominator if denominator >= max(1, floor) else None))
+    for place, at in enumerate(times):
+        numerator, denominator = (of[place + before + 1] - of[place] for of in sums)
+        told = at in of_what and denominator >= max(1, floor)
+        made.append((at, numerator / denominator if told else None))
     return made
 
 

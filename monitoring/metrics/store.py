@@ -32,12 +32,13 @@ SELECT metric, dimension, %s, subjects::int4[], values::float4[]
   FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[]) AS u(metric, dimension, subjects, values)
 ON CONFLICT (metric, dimension, at) DO NOTHING
 """
-# Of minutes and hours a level's average is that of the averages: every tick of it was there, or it was not measured.
+# Of minutes and hours a level's average is that of the averages: every tick of it was there, or it was not measured. Where nothing varied, least and most
+# are left out: most levels stand still most of the time.
 _ROLL_UP = """
 INSERT INTO {into} (metric, dimension, at, subjects, values, lows, highs)
 SELECT metric, dimension, %(at)s, array_agg(subject ORDER BY subject), array_agg(value ORDER BY subject),
-       CASE WHEN metric <> ALL (%(counts)s) THEN array_agg(low ORDER BY subject) END,
-       CASE WHEN metric <> ALL (%(counts)s) THEN array_agg(high ORDER BY subject) END
+       CASE WHEN bool_or(low < high) AND metric <> ALL (%(counts)s) THEN array_agg(low ORDER BY subject) END,
+       CASE WHEN bool_or(low < high) AND metric <> ALL (%(counts)s) THEN array_agg(high ORDER BY subject) END
   FROM (SELECT t.metric, t.dimension, u.subject,
                CASE WHEN t.metric = ANY (%(counts)s) THEN sum(u.value) ELSE avg(u.value) END::float4 AS value, min({low}) AS low, max({high}) AS high
           FROM unnest(%(metrics)s::text[], %(dimensions)s::text[]) AS k(metric, dimension)
@@ -48,7 +49,8 @@ ON CONFLICT (metric, dimension, at) DO UPDATE SET subjects = excluded.subjects, 
 """
 _TO_MINUTE = _ROLL_UP.format(into="monitoring_metricminute", of="monitoring_metrictick", low="u.value", high="u.value", more="", names="")
 _TO_HOUR = _ROLL_UP.format(
-    into="monitoring_metrichour", of="monitoring_metricminute", low="u.low", high="u.high", more=", t.lows, t.highs", names=", low, high"
+    into="monitoring_metrichour", of="monitoring_metricminute", low="coalesce(u.low, u.value)",
+    high="coalesce(u.high, u.value)", more=", t.lows, t.highs", names=", low, high",
 )
 # Every tick has how long it took to collect, so this metric's rows are the calendar of what there is.
 _CALENDAR = "collect_ms"
