@@ -53,6 +53,7 @@ class Steward:
 
     rounds: Sequence[Round]
     rhythm: Rhythm
+    lock: int = LOCK  # who else makes rounds of its own, as alarms do, takes a lock of its own
     acting: bool = False
     _due: list[_Due] = field(default_factory=list)
     _session: object = None
@@ -101,10 +102,10 @@ class Steward:
         """The lock lives as long as this session does; whoever holds it acts."""
         connection.ensure_connection()
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
+            cursor.execute("SELECT pg_try_advisory_lock(%s)", [self.lock])
             self.acting = bool(cursor.fetchone()[0])
         if self.acting:
-            log.info("This steward acts now: %s", ", ".join(one.name for one in self.rounds))
+            log.info("This one acts now: %s", ", ".join(one.name for one in self.rounds))
             self._session, self._due = connection.connection, [_Due(one) for one in self.rounds]
         return self.acting
 

@@ -63,6 +63,7 @@ def platform(options: Options, topology: Topology, ports: Ports | None, submissi
             Program(f"agent-{node}", _manage("node_agent"), environment={"NODE": node, "ZONE": zone}, stop_wait_s=DRAIN_S + 2),
         ]
     programs += [Program(f"watcher-{zone}", _manage("watcher"), environment={"ZONE": zone}) for zone in topology.zones]
+    programs += [Program(f"alarms-{zone}", _manage("alarms"), environment={"ZONE": zone}) for zone in topology.zones]
     programs.append(Program("steward", _manage("steward")))
     if not options.zone:  # beside the zones' watchers a third vantage point; with machines of their own, where an operator starts it
         programs.append(Program("witness", _manage("witness")))
