@@ -63,6 +63,21 @@ def test_the_queue_is_told_by_purpose_pool_and_provider() -> None:
 
 
 @pytest.mark.django_db
+def test_a_deep_queue_is_shared_out_by_a_sample() -> None:
+    providers = [Provider.objects.create(key=f"p{n}", name=f"P{n}") for n in range(2)]
+    with connection.cursor() as cursor:
+        cursor.execute("""
+            INSERT INTO delivery_ready (id, body_id, tenant_id, stream_id, domain_id, pool_id, provider_id, purpose, tag, ready_at, attempts, tries, crashes,
+                   avoid_ip_ids, recipient, size_bytes, fingerprint, expires_at)
+            SELECT gen_random_uuid(), gen_random_uuid(), 1, 1, 1, 1, CASE WHEN mod(n, 4) = 0 THEN %s ELSE %s END, 2, n, now(), 0, 0, 0,
+                   '{}', 'a@a.example', 1, 0, now() FROM generate_series(1, 15000) n""", [provider.pk for provider in providers])  # fmt: skip
+    values = Collector().collect(beginning(now())).values
+    depth, of = values["queue_ready", "all"]["all"], values["queue_ready", "provider"]
+    assert depth > 10_000 and sum(of.values()) == pytest.approx(depth)
+    assert of[str(providers[0].pk)] / depth == pytest.approx(0.25, abs=0.05)
+
+
+@pytest.mark.django_db
 def test_counts_are_what_was_added_since_the_tick_before() -> None:
     house, google = House.build(), knows("gmail.com")
     small = Provider.objects.create(key="mx:a.example", name="a.example", is_tail=True)
