@@ -11,6 +11,17 @@ from warming.warmups import WarmupDay as WarmupDay
 from warming.warmups import WarmupDecision as WarmupDecision
 
 
+_FOR = {
+    "ip": "an IP", "ip+provider": "an IP at a provider", "ip_or_domain": "an IP or a domain", "domain": "a domain", "domain+provider": "a domain at a provider",
+    "domain+vmta": "a domain on an IP",
+}  # fmt: skip
+_FROM = {
+    "official": "its vendor's own page", "official_example_only": "an example on its vendor's page", "third_party": "somebody else's account",
+    "third_party_old": "an old account of somebody else's", "third_party_copy": "a copy of its vendor's table", "suggested": "made for this platform",
+    "old_clamp": "an old default",
+}  # fmt: skip
+
+
 class WarmupPlan(models.Model):
     """A named plan in one version. A version that ran is never changed: a change is a new version.
 
@@ -38,3 +49,13 @@ class WarmupPlan(models.Model):
 
     def __str__(self) -> str:
         return f"{self.title} (version {self.version})"
+
+    @property
+    def for_words(self) -> str:
+        """What each of its figures is for."""
+        return _FOR.get(self.scope, self.scope)
+
+    @property
+    def from_words(self) -> str:
+        """Who says so."""
+        return _FROM.get(self.confidence, self.confidence) if self.is_shipped else "one's own"

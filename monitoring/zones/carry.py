@@ -95,7 +95,7 @@ def judge(facts: Facts, gone: Collection[int], without: str) -> Verdict:
     bare = tuple(sorted(facts.pools[pool][0] for pool in facts.wanted if pool in facts.pools and not any(ip in left for ip in facts.pools[pool][1])))
     total = sum(load.per_s for load in facts.loads)
     sent, by_node = _spread(facts, left, bound_nodes=True)
-    waits = {load: max(0.0, load.per_s - sent[load]) for load in facts.loads}
+    waits = {load: _beyond_rounding(load.per_s - sent[load]) for load in facts.loads}
     missing = sum(waits.values())
     nodes = tuple(
         NodeRoom(one.name, one.zone, by_node.get(key, 0.0), min(one.per_s, facts.machines[one.machine].per_s), _narrower(one, facts.machines[one.machine]))
@@ -137,6 +137,10 @@ def _parts(per_s: float) -> int:
     return min(UNBOUNDED, round(per_s * PARTS)) if per_s < UNBOUNDED else UNBOUNDED
 
 
+def _beyond_rounding(per_s: float) -> float:
+    return per_s if per_s > 1 / PARTS else 0.0
+
+
 def _narrower(node: NodeFacts, machine: Room) -> str:
     return node.why if node.per_s <= machine.per_s else machine.why
 
@@ -171,10 +175,11 @@ def _binds(
 def _yes(without: str, total: float, providers: Sequence[ProviderRoom], nodes: Sequence[NodeRoom]) -> str:
     if total < 1 / PARTS:
         return f"Yes: nothing is being sent now, and without {without} every pool keeps a sending IP."
-    tightest = next((one for one in providers if one.room_per_s < float("inf")), None)
+    bounded = [one for one in (*providers, *nodes) if one.room_per_s < float("inf")]
+    tightest = max(bounded, key=lambda one: one.load_per_s / max(one.room_per_s, 1e-9), default=None)
     words = f"Yes: without {without} what remains carries the present {rate(total)} a second"
     if tightest is None:
-        return words + "; no provider's limit is known to be near."
+        return words + "; no limit is known to be near."
     return f"{words}. Tightest is {tightest.name}: {rate(tightest.load_per_s)} of {rate(tightest.room_per_s)} a second."
 
 

@@ -31,6 +31,16 @@ def test_it_carries_and_names_the_tightest() -> None:
     assert verdict.says.startswith("Yes: without zone north") and "Gmail: 30.0 of 40.0" in verdict.says
 
 
+def test_a_node_may_be_the_tightest() -> None:
+    verdict = judge(replace(FACTS, machines={**FACTS.machines, "two": Room(36.0, "its processors are 97 % busy")}), NORTH, "zone north")
+    assert verdict.carries and "Tightest is south-1: 35.0 of 36.0" in verdict.says
+
+
+def test_what_a_rounding_leaves_does_not_wait() -> None:
+    odd = replace(FACTS, loads=[replace(load, per_s=load.per_s / 3) for load in FACTS.loads])
+    assert [one.waits_per_s for one in judge(odd, NORTH, "zone north").providers] == [0.0, 0.0]
+
+
 def test_a_provider_that_binds_is_named_with_its_limit_and_transactional_mail_goes_first() -> None:
     tight = replace(FACTS, rooms={**FACTS.rooms, (21, GMAIL): Room(15.0, "900 a minute")})
     verdict = judge(tight, NORTH, "zone north")
