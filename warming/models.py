@@ -10,7 +10,6 @@ from warming.warmups import Warmup as Warmup
 from warming.warmups import WarmupDay as WarmupDay
 from warming.warmups import WarmupDecision as WarmupDecision
 
-
 _FOR = {
     "ip": "an IP", "ip+provider": "an IP at a provider", "ip_or_domain": "an IP or a domain", "domain": "a domain", "domain+provider": "a domain at a provider",
     "domain+vmta": "a domain on an IP",
