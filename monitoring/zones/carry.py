@@ -175,7 +175,8 @@ def _binds(
 def _yes(without: str, total: float, providers: Sequence[ProviderRoom], nodes: Sequence[NodeRoom]) -> str:
     if total < 1 / PARTS:
         return f"Yes: nothing is being sent now, and without {without} every pool keeps a sending IP."
-    bounded: list[ProviderRoom | NodeRoom] = [one for one in (*providers, *nodes) if one.room_per_s < float("inf")]
+    all_rooms: tuple[ProviderRoom | NodeRoom, ...] = (*providers, *nodes)
+    bounded = [one for one in all_rooms if one.room_per_s < float("inf")]
     tightest = max(bounded, key=lambda one: one.load_per_s / max(one.room_per_s, 1e-9), default=None)
     words = f"Yes: without {without} what remains carries the present {rate(total)} a second"
     if tightest is None:
