@@ -28,7 +28,7 @@ from pools.binds import CIRCUIT_OPENS_AT
 if TYPE_CHECKING:
     from delivery.engine.hands import Hands
 
-HINT_S, ANSWERS_WITHIN_S = 1.0, 1.5
+HINT_S, ANSWERS_WITHIN_S, STALLED_S = 1.0, 1.5, 0.25
 AGAIN_S, SELDOMEST_S = 5.0, 300.0
 REMEMBERED_S, FEWEST_MARKS, MOST_MARKS = 600.0, 2, 3
 WHY = "nobody answers this IP"
@@ -62,14 +62,17 @@ class Vanish:
     async def patience(self, ip_id: int, address: str) -> AsyncIterator[None]:
         """Around making a connection: it ends at once when its IP is found to be a black hole."""
         mine = self._reaching.setdefault(ip_id, set())
+        timeout = asyncio.timeout(None)
         try:
-            async with asyncio.timeout(None) as timeout:
+            async with timeout:
                 mine.add(timeout)
                 try:
                     yield
                 finally:
                     mine.discard(timeout)
         except TimeoutError as error:
+            if not timeout.expired():
+                raise
             raise ConnectFailure(Phase.CONNECT, Failure.TIMEOUT, detail=f"no answer from {address}: {WHY}") from error
 
     def hint(self, path: Path) -> None:
@@ -92,8 +95,11 @@ class Vanish:
         if len(marks) < FEWEST_MARKS:
             return
         asked = [(ip_id, mark) for mark in marks] + ([(sibling, mark) for mark in marks] if sibling else [])
+        began_s = time.monotonic()
         heard = await asyncio.gather(*(self._hears(one, mark) for one, mark in asked))
         mine, siblings = heard[: len(marks)], heard[len(marks) :]
+        if time.monotonic() - began_s > ANSWERS_WITHIN_S + STALLED_S:
+            return  # this process itself stood still, and may have missed the answers
         if any(mine) or (sibling and sum(siblings) < FEWEST_MARKS) or ip_id not in self.hands.world.ips:
             return
         self._found(ip_id, [mark.host for mark in marks])

@@ -48,7 +48,6 @@ async def test_all_its_paths_close_and_what_waits_for_an_answer_goes_elsewhere(t
             return other.circuit_failures > 0 and bool(bench.settled)
 
         await until(met, AGAIN_S + 5)
-        print(f"found, and the delivery that met it on its way, after {time.monotonic() - begun_s:.1f} s")
         assert time.monotonic() - begun_s >= HINT_S
         assert not bench.path.open(time.monotonic()) and not other.open(time.monotonic())
         assert not spared.circuit_failures
