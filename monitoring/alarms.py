@@ -1,8 +1,9 @@
-"""Alarms: the process, one a zone, in which the platform is measured; of all zones' one acts.
+"""Alarms: the process, one a zone, in which the platform is measured and people are told; of all zones' one acts.
 
 Owns: the round that collects and keeps a tick every ten seconds of the database's clock. Promises: as the steward's rounds, by whose ways it runs under a
 lock of its own: another zone's process takes over within two seconds. Never: touches mail; is in the steward's process, where a slow statement would
-hold up DNS failover. How it fails: without the database nothing is measured, and charts have a gap.
+hold up DNS failover. How it fails: without the database nothing is measured, and charts have a gap;
+`telling.outage`, a thread of every such process, tells of it.
 """
 
 from datetime import datetime
@@ -12,6 +13,7 @@ from monitoring.metrics.collect import Collector
 from monitoring.metrics.store import keep
 from monitoring.metrics.tick import beginning
 from monitoring.steward import Act, Round
+from monitoring.telling import rounds as telling
 
 LOCK = 7_303_110_003  # any number that nothing else in this database takes
 LOOK_S = 0.25  # how late a tick may begin
@@ -32,4 +34,4 @@ def begin() -> Act:
     return act
 
 
-ROUNDS = (Round("metrics", LOOK_S, begin),)
+ROUNDS = (Round("metrics", LOOK_S, begin), *telling.ROUNDS)

@@ -1,0 +1,87 @@
+"""Plan: makes rows of what is to be told, of incidents and steps. Each key is written once, whoever plans, however often.
+
+Never: sends. What is not wanted any more before it is told (acknowledged, over, silenced) is dropped, with the reason.
+"""
+
+from collections import defaultdict
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+
+from monitoring.alerts.models import Incident, Silence
+from monitoring.metrics.models import MonitoringPolicy
+from monitoring.telling.decide import Case, Step, Wanted, wanted
+from monitoring.telling.hours import on_call, within
+from monitoring.telling.message import Act
+from monitoring.telling.models import Channel, Telling, TellStep
+from monitoring.telling.words import facts_of, subject_of, text_of
+
+LOOKS_BACK = timedelta(days=1)  # for the ends of incidents
+CRITICAL = 2
+OUTAGE = "platform:database"  # told by whoever found it, without the database
+HEARD = [Telling.Kind.OPENED, Telling.Kind.ESCALATED]
+
+
+def plan(at: datetime) -> int:
+    """How many rows are new."""
+    policy = MonitoringPolicy.objects.filter(pk=1).first()
+    if policy is not None and not policy.telling:
+        return 0
+    channels = {channel.pk: channel for channel in Channel.objects.filter(enabled=True)}
+    steps = [Step(*row) for row in TellStep.objects.filter(channel__in=channels).values_list("severity", "after_minutes", "channel_id")]
+    if not channels:
+        return 0
+    awake = {pk for pk, one in channels.items() if on_call(at, one.weekdays, one.from_time, one.until_time)}
+    tells_end = {pk for pk, one in channels.items() if one.tells_resolved}
+    rows: list[Telling] = []
+    recent = Incident.objects.filter(Q(resolved_at=None) | Q(resolved_at__gt=at - LOOKS_BACK))
+    incidents = list(recent.exclude(source=OUTAGE).select_related("rule"))
+    told, silences = _told(incidents), list(Silence.objects.filter(since__lte=at, until__gt=at))
+    for incident in incidents:
+        state = "resolved" if incident.resolved_at else incident.state
+        hushed = _silenced(incident, silences) or _quiet(incident, at)
+        case = Case(incident.severity, state, incident.opened_at, incident.parent_id is not None, hushed, told[incident.pk])
+        rows += [_row(incident, one, at) for one in wanted(case, steps, awake, tells_end, at)]
+        if state != "open" or hushed:
+            _drop(incident, state, at)
+    before = set(Telling.objects.filter(key__in=[row.key for row in rows]).values_list("key", flat=True))
+    new = [row for row in rows if row.key not in before]
+    Telling.objects.bulk_create(new, ignore_conflicts=True)
+    return len(new)
+
+
+def _told(incidents: list[Incident]) -> defaultdict[int, frozenset[int]]:
+    """By incident, the channels that heard of it."""
+    found: defaultdict[int, frozenset[int]] = defaultdict(frozenset)
+    heard = Telling.objects.filter(incident__in=incidents, state=Telling.State.TOLD, kind__in=HEARD)
+    for incident_id, channel_id in heard.values_list("incident_id", "channel_id"):
+        if incident_id is not None:
+            found[incident_id] |= {channel_id}
+    return found
+
+
+def _row(incident: Incident, one: Wanted, at: datetime) -> Telling:
+    key = f"incident:{incident.pk}:{one.act}:{one.after_minutes}:{one.channel_id}"
+    return Telling(
+        key=key, incident=incident, channel_id=one.channel_id, kind=str(one.act), subject=subject_of(incident, Act(one.act)),
+        text=text_of(incident, Act(one.act), one.after_minutes), facts=facts_of(incident), created_at=at, due_at=at,
+    )  # fmt: skip
+
+
+def _drop(incident: Incident, state: str, at: datetime) -> None:
+    reasons = {"resolved": "it was over before it was told", "acknowledged": "somebody had acknowledged it by then"}
+    why = reasons.get(state, "it is silenced, or its rule is quiet")
+    waiting = Telling.objects.filter(incident=incident, state=Telling.State.WAITING, kind__in=HEARD, due_at__lte=at)
+    waiting.update(state=Telling.State.DROPPED, answer=why)
+
+
+def _silenced(incident: Incident, silences: list[Silence]) -> bool:
+    return any(
+        one.source in ("", incident.source) and one.dimension in ("", incident.dimension) and one.subject in ("", incident.subject) for one in silences
+    )
+
+
+def _quiet(incident: Incident, at: datetime) -> bool:
+    """Critical ones are told at any hour."""
+    rule = incident.rule
+    return rule is not None and incident.severity < CRITICAL and within(at, rule.quiet_from, rule.quiet_until)
