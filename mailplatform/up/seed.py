@@ -26,6 +26,7 @@ from mailplatform.tenants.keys import make_key
 from mailplatform.tenants.models import DOMAIN, ApiKey, DkimKey, SendingDomain, Tenant, User
 from mailplatform.up.history import make_history
 from mailplatform.up.installation import write_private
+from mailplatform.up.telling_demo import demo_channel
 from pools.failover.policy import install as install_failover
 from pools.models import Node, Pool, PoolMember, SendingIP, Stream, Zone
 from pools.neighbours.policy import install as install_policy
@@ -73,6 +74,7 @@ def everything(data: Path) -> None:
         with transaction.atomic():
             demo_platform()
             demo_tenants()
+        demo_channel()
         make_history()
         demo_access(data)
         write_private(data / "sandbox" / "zones.json", json.dumps(simulated_dns(), indent=1, sort_keys=True))
