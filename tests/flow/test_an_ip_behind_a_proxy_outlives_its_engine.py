@@ -20,10 +20,14 @@ def owner(platform: Platform) -> str:
 
 
 def goes_through(platform: Platform, proxy: Socks5) -> None:
-    """One more message, and it is the proxy that it goes through."""
+    """Mail goes through the proxy. The first message may not: it goes along the pool's other IPs while an engine has not yet read what it owns now."""
     asked = len(proxy.asked)
-    platform.until(platform.send(f"{fresh()}@{small_domain()}"), "delivered", within_s=40)
-    assert len(proxy.asked) > asked
+
+    def one_more() -> bool:
+        platform.until(platform.send(f"{fresh()}@{small_domain()}"), "delivered", within_s=40)
+        return len(proxy.asked) > asked
+
+    wait_until(one_more, 30, "mail went through the proxy")
 
 
 def test_another_zones_engine_sends_from_it_until_its_own_is_back(platform: Platform) -> None:
