@@ -54,7 +54,8 @@ class Send:
                 del self._flying[channel_id]
 
     def end(self) -> None:
-        self._threads.shutdown(wait=True, cancel_futures=True)
+        """What was begun is sent and written down: its rows are claimed already."""
+        self._threads.shutdown(wait=True, cancel_futures=False)
         self.written()
 
     @staticmethod
