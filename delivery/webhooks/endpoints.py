@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 
@@ -18,11 +17,10 @@ from delivery.webhooks.kinds import TEST, EventKind
 from delivery.webhooks.models import EndpointState, EventState, WebhookEndpoint, WebhookEvent
 from delivery.webhooks.outbox import webhook_id
 from delivery.webhooks.signature import new_secret
-from mailplatform.shell.addresses import AddressPolicy
 from mailplatform.shell.clock import now
 from mailplatform.shell.ids import time_ordered_id
 from mailplatform.shell.notices import clear_notice
-from mailplatform.shell.outgoing import UrlRefused, where
+from mailplatform.shell.outgoing import UrlRefused, permitted, where
 from mailplatform.shell.problems import Problem
 from mailplatform.shell.secrets import encrypt
 from mailplatform.tenants.models import Tenant
@@ -134,15 +132,11 @@ class _Wrong(Exception):
         self.field, self.problem = field, problem
 
 
-def policy() -> AddressPolicy:
-    return AddressPolicy.of(settings.MAIL_MODE, settings.OUTGOING_ALLOWED_NETWORKS)
-
-
 def _url(given: object, _: int) -> dict[str, Any]:
     if not isinstance(given, str):
         raise _Wrong("url", "It is a string.")
     try:
-        where(given, policy())
+        where(given, permitted())
     except UrlRefused as no:
         raise _Wrong("url", str(no)) from None
     return {"url": given}

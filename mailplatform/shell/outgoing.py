@@ -22,6 +22,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpcore
+from django.conf import settings
 
 from mailplatform.shell.addresses import AddressPolicy
 
@@ -41,6 +42,11 @@ class UrlRefused(ValueError):
 
 class NoAnswer(Exception):
     """No answer came; the text says why."""
+
+
+def permitted() -> AddressPolicy:
+    """What addresses strangers may name, as this installation is set."""
+    return AddressPolicy.of(settings.MAIL_MODE, settings.OUTGOING_ALLOWED_NETWORKS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from django.db import transaction
 
 from mailplatform.shell.addresses import stays_here
 from mailplatform.shell.database.address import DEFAULT_PORT, parameters, servers
+from mailplatform.shell.private_file import write_private
 from mailplatform.shell.secrets import encrypt
-from mailplatform.up.installation import write_private
 from monitoring.dns.models import DnsZone, RecordSet, RecordTarget
 from monitoring.dns.sandbox import PREFIX
 from monitoring.endpoints.models import Endpoint, VantagePoint

@@ -16,6 +16,7 @@ from uuid import uuid4
 
 import psutil
 
+from mailplatform.shell.private_file import write_private
 from mailplatform.up.options import Options, Refused
 from mailplatform.up.ports import Ports
 
@@ -124,18 +125,6 @@ def allowed_hosts(options: Options) -> list[str]:
             names += [a.address for a in addresses if a.family == socket.AF_INET]
             names += [f"[{a.address.partition('%')[0]}]" for a in addresses if a.family == socket.AF_INET6]
     return list(dict.fromkeys(names))
-
-
-def write_private(file: Path, text: str) -> None:
-    """Whole or not at all, and readable for this user alone from its first moment on."""
-    beside = file.with_name(file.name + ".new")
-    beside.unlink(missing_ok=True)
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(descriptor)
-    beside.replace(file)
 
 
 def lines(values: dict[str, str]) -> str:

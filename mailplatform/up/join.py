@@ -16,8 +16,9 @@ from mailplatform.shell.addresses import stays_here
 from mailplatform.shell.database.address import servers
 from mailplatform.shell.database.connect import connect
 from mailplatform.shell.errors import short
+from mailplatform.shell.private_file import write_private
 from mailplatform.up.identity import compare, identity_of
-from mailplatform.up.installation import SECRETS, Installation, lines, read_lines, write_private
+from mailplatform.up.installation import SECRETS, Installation, lines, read_lines
 from mailplatform.up.options import Options, Refused, check
 from mailplatform.up.postgres import EmbeddedPostgres
 

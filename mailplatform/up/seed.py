@@ -21,11 +21,11 @@ from delivery.sign.dkim import make_key as make_dkim_key
 from delivery.webhooks.endpoints import create as create_webhook
 from delivery.webhooks.models import WebhookEndpoint
 from mailplatform.shell.clock import now
+from mailplatform.shell.private_file import write_private
 from mailplatform.shell.secrets import encrypt
 from mailplatform.tenants.keys import make_key
 from mailplatform.tenants.models import DOMAIN, ApiKey, DkimKey, SendingDomain, Tenant, User
 from mailplatform.up.history import make_history
-from mailplatform.up.installation import write_private
 from mailplatform.up.telling_demo import demo_channel
 from pools.failover.policy import install as install_failover
 from pools.models import Node, Pool, PoolMember, SendingIP, Stream, Zone

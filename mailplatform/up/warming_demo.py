@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import transaction
 
 from mailplatform.shell.clock import now
-from mailplatform.up.installation import write_private
+from mailplatform.shell.private_file import write_private
 from mailplatform.up.seed import PLATFORM_DOMAIN, simulated_dns
 from pools.models import Node, Pool, PoolMember, SendingIP
 from warming.caps import write_caps

@@ -43,6 +43,19 @@ async def knock(door: Door, database_url: str) -> str:
     return ""
 
 
+async def certificate(door: Door) -> bytes | None:
+    """What a door that speaks TLS shows, in DER, whoever signed it and however old it is; None: nothing of it came. Keeps no time either."""
+    context = _context("")  # an expired one must be seen too; nothing is said over it
+    with contextlib.suppress(Unwell, OSError, EOFError, ValueError, asyncio.LimitOverrunError):
+        async with _open(door, context) as (reader, writer):
+            if door.tls == "starttls":
+                await _greet(reader, writer, door)
+                await _start_tls(reader, writer, door, context)
+            shown: bytes | None = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+            return shown
+    return None
+
+
 def in_words(error: BaseException) -> str:
     match error:
         case ConnectionRefusedError():
@@ -64,7 +77,7 @@ async def _api(door: Door, _: str) -> None:
     """A status of 2xx; /readyz says 503 when the platform is not ready."""
     host = door.tls_name or (f"[{door.host}]" if ":" in door.host else door.host)
     request = f"GET {door.asked or '/healthz'} HTTP/1.1\r\nHost: {host}:{door.port}\r\nUser-Agent: mailplatform-probe\r\nConnection: close\r\n\r\n"
-    async with _open(door) as (reader, writer):
+    async with _open(door, _context(door.tls_name)) as (reader, writer):
         writer.write(request.encode("ascii", "replace"))
         words = (await reader.readuntil(b"\n")).decode("latin-1").split(None, 2)
         if len(words) < 2 or not words[0].startswith("HTTP/"):
@@ -75,23 +88,17 @@ async def _api(door: Door, _: str) -> None:
 
 async def _smtp(door: Door, _: str) -> None:
     """A 220 greeting, a 250 to EHLO, and STARTTLS offered and completed where it is expected."""
-    async with _open(door) as (reader, writer):
-        await _expect(reader, "220", "greeting")
-        await _say(writer, f"EHLO {HELLO}")
-        offered = await _expect(reader, "250", "EHLO")
-        if door.tls == "starttls" and "STARTTLS" not in offered.upper():
-            raise Unwell("it does not offer STARTTLS")
+    async with _open(door, _context(door.tls_name)) as (reader, writer):
+        await _greet(reader, writer, door)
         if door.tls == "starttls" and time.monotonic() >= _secured.get(door.endpoint_id, 0.0):
-            await _say(writer, "STARTTLS")
-            await _expect(reader, "220", "STARTTLS")
-            await writer.start_tls(_context(door), server_hostname=door.tls_name or door.host)
+            await _start_tls(reader, writer, door, _context(door.tls_name))
             _secured[door.endpoint_id] = time.monotonic() + SECURED_FOR_S
         await _say(writer, "QUIT")
         await _expect(reader, "221", "QUIT")  # a session that is left without a word counts on for a while among those that an address may have
 
 
 async def _tcp(door: Door, _: str) -> None:
-    async with _open(door):
+    async with _open(door, _context(door.tls_name)):
         pass
 
 
@@ -115,8 +122,8 @@ PROBES: dict[str, Callable[[Door, str], Awaitable[None]]] = {
 
 
 @contextlib.asynccontextmanager
-async def _open(door: Door) -> AsyncIterator[Streams]:
-    tls = {"ssl": _context(door), "server_hostname": door.tls_name or door.host} if door.tls == "implicit" else {}
+async def _open(door: Door, context: ssl.SSLContext) -> AsyncIterator[Streams]:
+    tls = {"ssl": context, "server_hostname": door.tls_name or door.host} if door.tls == "implicit" else {}
     reader, writer = await asyncio.open_connection(door.host, door.port, limit=MOST_BYTES, **tls)  # type: ignore[arg-type]
     try:
         yield reader, writer
@@ -124,14 +131,28 @@ async def _open(door: Door) -> AsyncIterator[Streams]:
         writer.transport.abort()  # nothing is waited for: the other side's goodbye is not what was asked
 
 
-def _context(door: Door) -> ssl.SSLContext:
-    """One for each name, for ever: a new one costs tens of milliseconds."""
-    if door.tls_name not in _contexts:
+async def _greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, door: Door) -> None:
+    await _expect(reader, "220", "greeting")
+    await _say(writer, f"EHLO {HELLO}")
+    offered = await _expect(reader, "250", "EHLO")
+    if door.tls == "starttls" and "STARTTLS" not in offered.upper():
+        raise Unwell("it does not offer STARTTLS")
+
+
+async def _start_tls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, door: Door, context: ssl.SSLContext) -> None:
+    await _say(writer, "STARTTLS")
+    await _expect(reader, "220", "STARTTLS")
+    await writer.start_tls(context, server_hostname=door.tls_name or door.host)
+
+
+def _context(name: str) -> ssl.SSLContext:
+    """One for each name, for ever: a new one costs tens of milliseconds. Without a name nothing is verified."""
+    if name not in _contexts:
         context = ssl.create_default_context()
-        if not door.tls_name:
+        if not name:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        _contexts[door.tls_name] = context
-    return _contexts[door.tls_name]
+        _contexts[name] = context
+    return _contexts[name]
 
 
 _contexts: dict[str, ssl.SSLContext] = {}

@@ -140,3 +140,4 @@ _ALL = (
 )  # fmt: skip
 
 METRICS: dict[str, Metric] = {metric.key: metric for metric in _ALL}
+CALENDAR = "collect_ms"  # every tick has it, of all: its rows say when anything was measured

@@ -6,7 +6,6 @@ open. Never: judges whether the certificate is right (the knockers do), asks doo
 
 import asyncio
 import logging
-import ssl
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -15,6 +14,7 @@ from cryptography import x509
 
 from mailplatform.shell.database.rows import select
 from monitoring.endpoints.door import Door
+from monitoring.endpoints.probes import certificate
 from monitoring.this_machine import machine_number
 
 log = logging.getLogger(__name__)
@@ -62,36 +62,9 @@ async def _look(doors: Sequence[Door]) -> dict[str, datetime]:
 
 
 async def _ends(door: Door) -> datetime | None:
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # an expired one must be seen too; nothing is said over it
-    name = door.tls_name or door.host
-    writer: asyncio.StreamWriter | None = None
     try:
         async with asyncio.timeout(TIMEOUT_S):
-            if door.tls == "starttls":
-                reader, writer = await asyncio.open_connection(door.host, door.port)
-                await _until_done(reader)
-                for line in (b"EHLO probe.invalid\r\n", b"STARTTLS\r\n"):
-                    writer.write(line)
-                    await _until_done(reader)
-                await writer.start_tls(context, server_hostname=name)
-            else:
-                _, writer = await asyncio.open_connection(door.host, door.port, ssl=context, server_hostname=name)
-            raw = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
-    except (OSError, EOFError, TimeoutError, ValueError, asyncio.LimitOverrunError):
+            shown = await certificate(door)
+    except TimeoutError:
         return None
-    finally:
-        if writer is not None:
-            writer.transport.abort()
-    return x509.load_der_x509_certificate(raw).not_valid_after_utc.astimezone(UTC) if raw else None
-
-
-async def _until_done(reader: asyncio.StreamReader) -> None:
-    """All lines of a reply (RFC 5321 §4.2.1); one that refuses ends the look."""
-    for _ in range(100):
-        line = await reader.readuntil(b"\n")
-        if not line.startswith(b"2"):
-            raise ValueError("refused")
-        if line[3:4] != b"-":
-            return
-    raise ValueError("its reply does not end")
+    return x509.load_der_x509_certificate(shown).not_valid_after_utc.astimezone(UTC) if shown else None

@@ -11,13 +11,11 @@ from datetime import timedelta
 from prometheus_client.core import GaugeMetricFamily
 
 from mailplatform.shell.clock import now
-from mailplatform.shell.database.rows import select
 from monitoring.metrics import read
 from monitoring.metrics.catalog import METRICS, TICK_S, Dimension, Kind, Metric, Unit
 from monitoring.metrics.tick import Tick
 
 RECENT = timedelta(minutes=1)
-_LAST = "SELECT max(at) FROM monitoring_metrictick WHERE metric = 'collect_ms' AND dimension = 'all'"
 _UNITS = {  # what ours is in Prometheus's base units (https://prometheus.io/docs/practices/naming/#base-units)
     Unit.NUMBER: ("", 1.0), Unit.SCORE: ("", 1.0), Unit.SHARE: ("_ratio", 1.0), Unit.SECONDS: ("_seconds", 1.0), Unit.MILLISECONDS: ("_seconds", 0.001),
     Unit.BYTES: ("_bytes", 1.0), Unit.DAYS: ("_seconds", 86_400.0),
@@ -27,7 +25,7 @@ _UNTOLD = (Dimension.PATH,)  # paths in trouble come and go: they would be serie
 
 
 def families() -> Iterator[GaugeMetricFamily]:
-    last, at = select(_LAST)[0][0], now()
+    last, at = read.measured_at(), now()
     ago = GaugeMetricFamily("mailplatform_measured_ago_seconds", "Since everything was last measured; absent before the first time.")
     if last is not None:
         ago.add_metric([], max(0.0, (at - last).total_seconds()))

@@ -14,8 +14,9 @@ from typing import Literal
 
 from mailplatform.shell.clock import now
 from mailplatform.shell.database.rows import select
-from monitoring.metrics.catalog import METRICS, TICK_S, Kind, Metric
-from monitoring.metrics.models import MetricSubject, MonitoringPolicy
+from monitoring.metrics.catalog import CALENDAR, METRICS, TICK_S, Kind, Metric
+from monitoring.metrics.models import MetricSubject
+from monitoring.metrics.policy import policy
 from monitoring.metrics.tick import Tick, beginning
 
 MOST_SUBJECTS = 20
@@ -58,6 +59,7 @@ SELECT t.at, t.metric, t.dimension, t.subjects, t.values FROM {table} t
   JOIN unnest(%(metrics)s::text[], %(dimensions)s::text[]) AS k(metric, dimension) ON t.metric = k.metric AND t.dimension = k.dimension
  WHERE t.at >= %(since)s AND t.at < %(until)s ORDER BY t.at
 """
+_MEASURED = "SELECT max(at) FROM monitoring_metrictick WHERE metric = %s AND dimension = 'all'"
 _LATEST = "SELECT subjects, values FROM {table} WHERE metric = %s AND dimension = %s AND at > %s AND at <= %s ORDER BY at DESC LIMIT 1"
 
 
@@ -89,20 +91,26 @@ def ticks(
 ) -> Iterator[Tick]:
     """In order. Shares are asked for by their counts, which are what is kept."""
     pairs = sorted({(count, dimension) for metric, dimension in wanted for count in _counts_of(METRICS[metric])})
-    keys = {subject.pk: subject for subject in MetricSubject.objects.filter(dimension__in={dimension for _, dimension in pairs})}
+    keys = dict(MetricSubject.objects.filter(dimension__in={dimension for _, dimension in pairs}).values_list("pk", "key"))
     for grain, begin, end in _covered(since, until) if step == "best" else [(_GRAINS[step], since, until)]:
-        yield from _ticks(grain, begin, end, pairs, {id_: subject.key for id_, subject in keys.items()})
+        yield from _ticks(grain, begin, end, pairs, keys)
 
 
-def latest(metric: str, dimension: str) -> dict[str, float]:
-    """As measured last, in the last minute; of a share: over its window."""
+def measured_at() -> datetime | None:
+    """The beginning of the last tick; None: there is none."""
+    at: datetime | None = select(_MEASURED, [CALENDAR])[0][0]
+    return at
+
+
+def latest(metric: str, dimension: str, within: timedelta = timedelta(minutes=1)) -> dict[str, float]:
+    """As measured last, if that is not longer ago; of a share: over its window."""
     what, at = METRICS[metric], now()
     if what.kind is Kind.SHARE:
         since = at - timedelta(seconds=what.window_s)
         grain = _grain(since, at, 400)
         numerator, denominator = (_sums(name, dimension, since, at, grain) for name in _counts_of(what))
         return {key: numerator.get(key, 0.0) / of for key, of in denominator.items() if of >= max(1, what.floor)}
-    rows = select(_LATEST.format(table=TICK.table), [metric, dimension, at - timedelta(minutes=1), at])
+    rows = select(_LATEST.format(table=TICK.table), [metric, dimension, at - within, at])
     if not rows:
         return {}
     keys = _keys(dimension)
@@ -152,10 +160,10 @@ _GRAINS = {grain.name: grain for grain in (TICK, MINUTE, HOUR)}
 
 def _grain(since: datetime, until: datetime, most: int) -> Grain:
     """The finest that covers the time, and no finer than is shown."""
-    policy, at, span_s = MonitoringPolicy.objects.filter(pk=1).first() or MonitoringPolicy(), now(), (until - since).total_seconds()
-    if since >= at - timedelta(hours=policy.ticks_hours) and span_s / TICK_S <= 2 * most:
+    kept, at, span_s = policy(), now(), (until - since).total_seconds()
+    if since >= at - timedelta(hours=kept.ticks_hours) and span_s / TICK_S <= 2 * most:
         return TICK
-    if since >= at - timedelta(days=policy.minutes_days) and span_s / 60 <= 4 * most:
+    if since >= at - timedelta(days=kept.minutes_days) and span_s / 60 <= 4 * most:
         return MINUTE
     return HOUR
 
@@ -167,9 +175,9 @@ def _step(grain: Grain, since: datetime, until: datetime, most: int) -> int:
 
 
 def _covered(since: datetime, until: datetime) -> list[tuple[Grain, datetime, datetime]]:
-    policy, at = MonitoringPolicy.objects.filter(pk=1).first() or MonitoringPolicy(), now()
-    fine = beginning(at - timedelta(hours=policy.ticks_hours), 3600) + timedelta(hours=1)
-    middle = beginning(at - timedelta(days=policy.minutes_days), 3600) + timedelta(hours=1)
+    kept, at = policy(), now()
+    fine = beginning(at - timedelta(hours=kept.ticks_hours), 3600) + timedelta(hours=1)
+    middle = beginning(at - timedelta(days=kept.minutes_days), 3600) + timedelta(hours=1)
     spans = ((HOUR, since, min(until, middle)), (MINUTE, max(since, middle), min(until, fine)), (TICK, max(since, fine), until))
     return [(grain, begin, end) for grain, begin, end in spans if begin < end]
 

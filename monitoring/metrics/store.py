@@ -11,14 +11,13 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import connection, transaction
 
-from monitoring.metrics.catalog import METRICS, Kind
-from monitoring.metrics.models import MonitoringPolicy
+from monitoring.metrics.catalog import CALENDAR, METRICS, Kind
+from monitoring.metrics.policy import policy
 from monitoring.metrics.tick import Tick, beginning
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 MINUTES_AT_ONCE, HOURS_AT_ONCE = 15, 2
 FORGOTTEN_AT_ONCE = 200  # rows of one metric, each minute
-POLICY_EVERY = MINUTE
 _COUNTS = [key for key, metric in METRICS.items() if metric.kind is Kind.COUNT]
 _PAIRS = [(metric.key, str(dimension)) for metric in METRICS.values() if metric.kind is not Kind.SHARE for dimension in metric.dimensions]
 
@@ -52,8 +51,6 @@ _TO_HOUR = _ROLL_UP.format(
     into="monitoring_metrichour", of="monitoring_metricminute", low="coalesce(u.low, u.value)",
     high="coalesce(u.high, u.value)", more=", t.lows, t.highs", names=", low, high",
 )
-# Every tick has how long it took to collect, so this metric's rows are the calendar of what there is.
-_CALENDAR = "collect_ms"
 _FIRST = "SELECT min(at) FROM {table} WHERE metric = %s AND dimension = 'all' AND at >= %s"
 _LAST = "SELECT max(at) FROM {table} WHERE metric = %s AND dimension = 'all' AND at <= %s"
 _FORGET = """
@@ -78,8 +75,6 @@ class Store:
     _labels: dict[tuple[str, str], str] = field(default_factory=dict)
     _minute: datetime | None = None  # up to here minutes are made
     _hour: datetime | None = None
-    _policy: MonitoringPolicy | None = None
-    _policy_at: datetime | None = None
     _forgotten: datetime | None = None
 
     def keep(self, tick: Tick) -> None:
@@ -140,7 +135,7 @@ class Store:
 
     def _ask(self, sql: str, bound: datetime) -> datetime | None:
         with connection.cursor() as cursor:
-            cursor.execute(sql, [_CALENDAR, bound])
+            cursor.execute(sql, [CALENDAR, bound])
             found: datetime | None = cursor.fetchone()[0]
         return found
 
@@ -150,20 +145,15 @@ class Store:
             cursor.execute(sql, {"at": at, "until": at + step, "counts": _COUNTS, "metrics": [m for m, _ in _PAIRS], "dimensions": [d for _, d in _PAIRS]})
 
     def _forget(self, at: datetime) -> None:
-        policy = self._read_policy(at)
-        kept = (
-            ("monitoring_metrictick", timedelta(hours=policy.ticks_hours)),
-            ("monitoring_metricminute", timedelta(days=policy.minutes_days)),
-            ("monitoring_metrichour", timedelta(days=policy.hours_days)),
+        kept = policy()
+        tables = (
+            ("monitoring_metrictick", timedelta(hours=kept.ticks_hours)),
+            ("monitoring_metricminute", timedelta(days=kept.minutes_days)),
+            ("monitoring_metrichour", timedelta(days=kept.hours_days)),
         )
         with connection.cursor() as cursor:
-            for table, keep in kept:
+            for table, keep in tables:
                 cursor.execute(_FORGET.format(table=table), [[m for m, _ in _PAIRS], [d for _, d in _PAIRS], at - keep, FORGOTTEN_AT_ONCE])
-
-    def _read_policy(self, at: datetime) -> MonitoringPolicy:
-        if self._policy is None or self._policy_at is None or not timedelta() <= at - self._policy_at < POLICY_EVERY:
-            self._policy, self._policy_at = MonitoringPolicy.objects.filter(pk=1).first() or MonitoringPolicy(), at
-        return self._policy
 
 
 _store = Store()

@@ -5,10 +5,9 @@ from uuid import uuid4
 
 from mailplatform.shell.audit import record as audit
 from mailplatform.shell.clock import now
-from monitoring.telling.hours import on_call
 from monitoring.telling.message import NotTold
 from monitoring.telling.models import Channel, Telling, TellStep
-from monitoring.telling.rows import mail_route, remembered
+from monitoring.telling.rows import is_on_call, mail_route, remembered
 from monitoring.telling.send import LEASE_S, message_of, record
 from monitoring.telling.senders import tell
 
@@ -34,7 +33,6 @@ def who_will_be_told(severity: int, at: datetime) -> list[tuple[Channel, int, bo
     steps = TellStep.objects.filter(severity__lte=severity, channel__enabled=True).select_related("channel").order_by("after_minutes", "channel__name")
     found: dict[tuple[int, int], tuple[Channel, int, bool]] = {}
     for step in steps:
-        one = step.channel
-        moment = at + timedelta(minutes=step.after_minutes)
-        found.setdefault((one.pk, step.after_minutes), (one, step.after_minutes, on_call(moment, one.weekdays, one.from_time, one.until_time)))
+        awake = is_on_call(step.channel, at + timedelta(minutes=step.after_minutes))
+        found.setdefault((step.channel_id, step.after_minutes), (step.channel, step.after_minutes, awake))
     return list(found.values())

@@ -7,16 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import time
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 
 from delivery.webhooks.signature import new_secret
-from mailplatform.shell.addresses import AddressPolicy
 from mailplatform.shell.audit import record as audit
-from mailplatform.shell.outgoing import UrlRefused, where
+from mailplatform.shell.outgoing import UrlRefused, permitted, where
 from mailplatform.shell.secrets import encrypt
+from monitoring.telling.message import people_of
 from monitoring.telling.models import Channel, MailRoute
 from monitoring.telling.secret import ROUTING, SIGNING, URL, opened, sealed
 
@@ -96,7 +95,7 @@ def _address(wish: Wish, parts: Mapping[str, str]) -> str:
     if missing := [name for name in NEEDS[wish.kind] if not parts.get(name)]:
         raise ChannelRefused(f"It needs {' and '.join({URL: 'a URL', ROUTING: 'a routing key'}[name] for name in missing)}.")
     if wish.kind == Channel.Kind.EMAIL:
-        people = [one.strip() for one in wish.address.split(",") if one.strip()]
+        people = people_of(wish.address)
         try:
             for one in people:
                 validate_email(one)
@@ -108,7 +107,7 @@ def _address(wish: Wish, parts: Mapping[str, str]) -> str:
     if not parts.get(URL):
         return ""
     try:
-        place = where(parts[URL], AddressPolicy.of(settings.MAIL_MODE, settings.OUTGOING_ALLOWED_NETWORKS))
+        place = where(parts[URL], permitted())
     except UrlRefused as no:
         raise ChannelRefused(str(no)) from None
     return f"{place.scheme}://{place.authority}/…"

@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 
 from mailplatform.shell.notices import clear_notice, raise_notice
 from mailplatform.shell.secrets import CannotDecrypt, decrypt
-from monitoring.metrics.models import MetricTick, MonitoringPolicy
+from monitoring.metrics.models import MonitoringPolicy
+from monitoring.metrics.policy import policy
+from monitoring.metrics.read import measured_at
 from monitoring.telling.message import NotTold
 from monitoring.telling.request import ask
 
@@ -32,15 +34,15 @@ class Heartbeat:
         if self._looked is not None and timedelta() <= at - self._looked < LOOK_EVERY:
             return
         self._looked = at
-        policy = MonitoringPolicy.objects.filter(pk=1).exclude(heartbeat_url_encrypted=None).first()
-        if policy is None or not policy.heartbeat_url_encrypted:
+        asked = policy()
+        if not asked.heartbeat_url_encrypted:
             return
-        if policy.heartbeat_at and at - policy.heartbeat_at < timedelta(seconds=policy.heartbeat_every_s):
+        if asked.heartbeat_at and at - asked.heartbeat_at < timedelta(seconds=asked.heartbeat_every_s):
             return
-        if not MetricTick.objects.filter(metric="collect_ms", dimension="all", at__gt=at - WORKED_WITHIN).exists():
+        if (worked := measured_at()) is None or worked <= at - WORKED_WITHIN:
             return
         try:
-            url = decrypt(policy.heartbeat_url_encrypted).decode()
+            url = decrypt(asked.heartbeat_url_encrypted).decode()
         except CannotDecrypt as no:
             self._wrong(at, str(no))
             return

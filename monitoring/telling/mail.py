@@ -12,18 +12,19 @@ from email.utils import format_datetime, make_msgid
 
 from django.conf import settings
 
+from delivery.smtp.replies import clean
 from delivery.sort.resolver import Resolver
 from mailplatform.shell.addresses import stays_here
 from mailplatform.shell.clock import now
 from mailplatform.shell.secrets import decrypt
-from monitoring.telling.message import Message, NotTold, Remembered, Route
+from monitoring.telling.message import Message, NotTold, Remembered, Route, people_of
 from monitoring.telling.request import context
 
 EACH_S = 10.0  # for every answer of the server
 
 
 def send(message: Message, channel: Remembered, route: Route) -> str:
-    people = [one.strip() for one in channel.address.split(",") if one.strip()]
+    people = people_of(channel.address)
     if not route.host or not route.sender:
         raise NotTold("there is no mail route: name a server and a sender", final=True)
     if not people:
@@ -102,5 +103,4 @@ def _address(host: str) -> str:
 
 
 def _words(said: bytes | str) -> str:
-    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
-    return "".join(c if c.isprintable() else " " for c in text)[:200]
+    return clean(said if isinstance(said, bytes) else said.encode())[:200]

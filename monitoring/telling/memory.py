@@ -6,11 +6,11 @@ secrets are in it as in the rows, encrypted. A file that cannot be read is no me
 
 import json
 import logging
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mailplatform.shell.private_file import write_private
 from monitoring.telling.message import Remembered, Route
 
 log = logging.getLogger(__name__)
@@ -57,15 +57,4 @@ def load(file: Path) -> Memory:
 
 
 def save(file: Path, memory: Memory) -> None:
-    beside = file.with_suffix(".new")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as out:
-        json.dump(memory.to_json(), out)
-        out.flush()
-        os.fsync(out.fileno())
-    beside.replace(file)
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    write_private(file, json.dumps(memory.to_json()))

@@ -63,6 +63,11 @@ class Route:
     sender: str = ""
 
 
+def people_of(addresses: str) -> list[str]:
+    """Mail addresses, separated by commas, as staff type them."""
+    return [one.strip() for one in addresses.split(",") if one.strip()]
+
+
 class NotTold(Exception):
     """The other side did not take it; the text says why, and names no secret. `final`: trying again changes nothing."""
 

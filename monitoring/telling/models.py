@@ -109,6 +109,9 @@ class Telling(models.Model):
         return self.subject
 
 
+OPENINGS = (Telling.Kind.OPENED, Telling.Kind.ESCALATED)  # that say of an incident that it is open; the others tell its end, or are tests
+
+
 class MailRoute(models.Model):
     """The one row that says how monitoring's own mail leaves: an SMTP server that is not this platform."""
 

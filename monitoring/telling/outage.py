@@ -22,7 +22,8 @@ from mailplatform.shell.database.away import is_away
 from mailplatform.shell.errors import short
 from mailplatform.shell.models import Severity
 from monitoring.alerts.models import Incident, IncidentEntry
-from monitoring.metrics.models import MetricSubject, MetricTick, MonitoringPolicy
+from monitoring.metrics import read
+from monitoring.metrics.policy import policy
 from monitoring.telling.hours import on_call
 from monitoring.telling.memory import Memory, Outage, load, save
 from monitoring.telling.message import Act, Message, NotTold, Remembered
@@ -37,7 +38,7 @@ DOWN_AFTER_S = 15.0
 LOOK_EVERY_S = 2.0
 READ_EVERY_S = 10.0
 AGAIN_AFTER_S = (10.0, 30.0, 60.0, 120.0, 300.0)
-FIGURES = ("queue_ready", "queue_waiting")
+FIGURES, EVER = ("queue_ready", "queue_waiting"), timedelta(days=8)  # longer than ticks may be kept
 LOCK = 7_303_110_004  # of who writes the incident
 Entry = tuple[datetime, str, str]
 
@@ -95,10 +96,9 @@ class Sentinel:
         return True
 
     def _read(self) -> None:
-        policy = MonitoringPolicy.objects.filter(pk=1).first()
         rows = Channel.objects.filter(enabled=True, steps__severity__lte=Severity.CRITICAL, steps__after_minutes=0).distinct()
         wanted = tuple(remembered(row) for row in rows.order_by("id"))
-        fresh = Memory(wanted, mail_route(), policy is None or policy.telling, _figures(), self._memory.outage)
+        fresh = Memory(wanted, mail_route(), policy().telling, _figures(), self._memory.outage)
         if replace(fresh, figures={}) != replace(self._saved, figures={}) or time.monotonic() - self._read_s >= 60:
             self._keep(fresh)
         self._memory, self._read_s = fresh, time.monotonic()
@@ -199,11 +199,6 @@ def _on_call(channel: Remembered) -> bool:
 
 
 def _figures() -> dict[str, float]:
-    """The last tick's, of everything."""
-    whole = MetricSubject.objects.filter(dimension="all").values_list("id", flat=True)
-    found = {}
-    for metric in FIGURES:
-        row = MetricTick.objects.filter(metric=metric, dimension="all").order_by("-at").values_list("subjects", "values").first()
-        if row:
-            found[metric] = sum(value for subject, value in zip(*row, strict=True) if subject in whole)
-    return found
+    """The last tick's, of everything, however old it is."""
+    found = {metric: read.latest(metric, "all", EVER) for metric in FIGURES}
+    return {metric: values["all"] for metric, values in found.items() if values}

@@ -8,30 +8,29 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
+from mailplatform.shell.models import Severity
 from monitoring.alerts.models import Incident, Silence
-from monitoring.metrics.models import MonitoringPolicy
+from monitoring.metrics.policy import policy
 from monitoring.telling.decide import Case, Step, Wanted, wanted
-from monitoring.telling.hours import on_call, within
+from monitoring.telling.hours import within
 from monitoring.telling.message import Act
-from monitoring.telling.models import Channel, Telling, TellStep
+from monitoring.telling.models import OPENINGS, Channel, Telling, TellStep
+from monitoring.telling.rows import is_on_call
 from monitoring.telling.words import facts_of, subject_of, text_of
 
 LOOKS_BACK = timedelta(days=1)  # for the ends of incidents
-CRITICAL = 2
 OUTAGE = "platform:database"  # told by whoever found it, without the database
-HEARD = [Telling.Kind.OPENED, Telling.Kind.ESCALATED]
 
 
 def plan(at: datetime) -> int:
     """How many rows are new."""
-    policy = MonitoringPolicy.objects.filter(pk=1).first()
-    if policy is not None and not policy.telling:
+    if not policy().telling:
         return 0
     channels = {channel.pk: channel for channel in Channel.objects.filter(enabled=True)}
-    steps = [Step(*row) for row in TellStep.objects.filter(channel__in=channels).values_list("severity", "after_minutes", "channel_id")]
     if not channels:
         return 0
-    awake = {pk for pk, one in channels.items() if on_call(at, one.weekdays, one.from_time, one.until_time)}
+    steps = [Step(*row) for row in TellStep.objects.filter(channel__in=channels).values_list("severity", "after_minutes", "channel_id")]
+    awake = {pk for pk, one in channels.items() if is_on_call(one, at)}
     tells_end = {pk for pk, one in channels.items() if one.tells_resolved}
     rows: list[Telling] = []
     recent = Incident.objects.filter(Q(resolved_at=None) | Q(resolved_at__gt=at - LOOKS_BACK))
@@ -53,7 +52,7 @@ def plan(at: datetime) -> int:
 def _told(incidents: list[Incident]) -> defaultdict[int, frozenset[int]]:
     """By incident, the channels that heard of it."""
     found: defaultdict[int, frozenset[int]] = defaultdict(frozenset)
-    heard = Telling.objects.filter(incident__in=incidents, state=Telling.State.TOLD, kind__in=HEARD)
+    heard = Telling.objects.filter(incident__in=incidents, state=Telling.State.TOLD, kind__in=OPENINGS)
     for incident_id, channel_id in heard.values_list("incident_id", "channel_id"):
         if incident_id is not None:
             found[incident_id] |= {channel_id}
@@ -71,7 +70,7 @@ def _row(incident: Incident, one: Wanted, at: datetime) -> Telling:
 def _drop(incident: Incident, state: str, at: datetime) -> None:
     reasons = {"resolved": "it was over before it was told", "acknowledged": "somebody had acknowledged it by then"}
     why = reasons.get(state, "it is silenced, or its rule is quiet")
-    waiting = Telling.objects.filter(incident=incident, state=Telling.State.WAITING, kind__in=HEARD, due_at__lte=at)
+    waiting = Telling.objects.filter(incident=incident, state=Telling.State.WAITING, kind__in=OPENINGS, due_at__lte=at)
     waiting.update(state=Telling.State.DROPPED, answer=why)
 
 
@@ -84,4 +83,4 @@ def _silenced(incident: Incident, silences: list[Silence]) -> bool:
 def _quiet(incident: Incident, at: datetime) -> bool:
     """Critical ones are told at any hour."""
     rule = incident.rule
-    return rule is not None and incident.severity < CRITICAL and within(at, rule.quiet_from, rule.quiet_until)
+    return rule is not None and incident.severity < Severity.CRITICAL and within(at, rule.quiet_from, rule.quiet_until)

@@ -11,8 +11,7 @@ from ssl import SSLContext
 from django.conf import settings
 
 from delivery.sort.resolver import Resolver
-from mailplatform.shell.addresses import AddressPolicy
-from mailplatform.shell.outgoing import Answer, Bounds, NoAnswer, Outgoing, UrlRefused, context_with
+from mailplatform.shell.outgoing import Answer, Bounds, NoAnswer, Outgoing, UrlRefused, context_with, permitted
 from monitoring.telling.message import NotTold
 
 BOUNDS = Bounds(connect_s=5, total_s=15, body_s=2, most_bytes=1000)
@@ -33,8 +32,7 @@ def ask(method: str, url: str, headers: Mapping[str, str] | None = None, body: b
 
 
 async def _ask(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-    policy = AddressPolicy.of(settings.MAIL_MODE, settings.OUTGOING_ALLOWED_NETWORKS)
-    outgoing = Outgoing(Resolver(settings.RESOLVER).addresses, policy, context(settings.EXTRA_CA_FILE), most_connections=1)
+    outgoing = Outgoing(Resolver(settings.RESOLVER).addresses, permitted(), context(settings.EXTRA_CA_FILE), most_connections=1)
     try:
         return await outgoing.request(method, url, headers, body, BOUNDS)
     finally:

@@ -1,5 +1,8 @@
 """Rows as the values that senders and memory work with. Reads only; secrets stay encrypted."""
 
+from datetime import datetime
+
+from monitoring.telling.hours import on_call
 from monitoring.telling.message import Remembered, Route
 from monitoring.telling.models import Channel, MailRoute
 
@@ -9,6 +12,10 @@ def remembered(channel: Channel) -> Remembered:
     hours = (start.strftime("%H:%M"), end.strftime("%H:%M")) if start and end else None
     secret = bytes(channel.secret_encrypted).decode() if channel.secret_encrypted else ""
     return Remembered(channel.pk, channel.name, channel.kind, channel.address, secret, channel.tells_resolved, tuple(channel.weekdays), hours)
+
+
+def is_on_call(channel: Channel, at: datetime) -> bool:
+    return on_call(at, channel.weekdays, channel.from_time, channel.until_time)
 
 
 def mail_route() -> Route:

@@ -15,7 +15,7 @@ from mailplatform.shell.clock import now
 from mailplatform.shell.models import Severity
 from monitoring.alerts.models import IncidentEntry
 from monitoring.telling.message import Act, Message, NotTold
-from monitoring.telling.models import Channel, Telling
+from monitoring.telling.models import OPENINGS, Channel, Telling
 from monitoring.telling.rows import mail_route, remembered
 from monitoring.telling.senders import tell
 
@@ -25,7 +25,6 @@ AGAIN_AFTER_S = (30, 60, 120, 300, 600, 1200, 1800, 3600, 3600, 3600)
 LEASE_S = 90.0  # longer than any sender takes
 THREADS = 8
 HELD_BACK = "over the channel's rate"
-LIMITED = [Telling.Kind.OPENED, Telling.Kind.ESCALATED]
 
 
 class Send:
@@ -60,9 +59,9 @@ class Send:
 
     @staticmethod
     def _held_back(row: Telling, at: datetime) -> bool:
-        if row.kind not in LIMITED or row.incident_id is None or row.tries:
+        if row.kind not in OPENINGS or row.incident_id is None or row.tries:
             return False
-        told = Telling.objects.filter(channel=row.channel, kind__in=LIMITED, state=Telling.State.TOLD, told_at__gt=at - timedelta(hours=1))
+        told = Telling.objects.filter(channel=row.channel, kind__in=OPENINGS, state=Telling.State.TOLD, told_at__gt=at - timedelta(hours=1))
         if told.count() < row.channel.per_hour:
             return False
         _drop_and_say(row, at)
@@ -71,7 +70,7 @@ class Send:
 
 def _is_stale(row: Telling) -> bool:
     """Its incident was acknowledged or ended meanwhile: the next planning drops it."""
-    return row.kind in LIMITED and row.incident is not None and row.incident.state != "open"
+    return row.kind in OPENINGS and row.incident is not None and row.incident.state != "open"
 
 
 def message_of(row: Telling) -> Message:

@@ -10,8 +10,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from mailplatform.shell.private_file import write_private
 from mailplatform.up.identity import settle_identity
-from mailplatform.up.installation import Installation, lines, read_lines, write_private
+from mailplatform.up.installation import Installation, lines, read_lines
 from mailplatform.up.join import joining, safe_address
 from mailplatform.up.machine import Asked, nodes_of
 from mailplatform.up.mode import settle_mode

@@ -19,11 +19,9 @@ class Command(BaseCommand):
 async def _run() -> None:
     from delivery.sort.resolver import Resolver
     from delivery.webhooks.sender import Sender
-    from mailplatform.shell.addresses import AddressPolicy
-    from mailplatform.shell.outgoing import Outgoing, context_with
+    from mailplatform.shell.outgoing import Outgoing, context_with, permitted
 
-    policy = AddressPolicy.of(settings.MAIL_MODE, settings.OUTGOING_ALLOWED_NETWORKS)
-    outgoing = Outgoing(Resolver(settings.RESOLVER).addresses, policy, context_with(settings.EXTRA_CA_FILE))
+    outgoing = Outgoing(Resolver(settings.RESOLVER).addresses, permitted(), context_with(settings.EXTRA_CA_FILE))
     sender = Sender(settings.DATABASE_URL, outgoing, settings.WEBHOOK_KEEP_DAYS)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, sender.stop)

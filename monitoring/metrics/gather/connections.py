@@ -7,7 +7,7 @@ NEAR of their limit or more, MOST of them at most.
 from mailplatform.shell.database.rows import select
 from monitoring.metrics.catalog import Dimension as D
 from monitoring.metrics.gather.moment import Moment, Values, of_all
-from monitoring.metrics.gather.places import SMALL
+from monitoring.metrics.gather.places import provider_key
 
 NEAR, MOST = 0.5, 100
 _ENGINES = """
@@ -33,7 +33,7 @@ def gather(moment: Moment) -> Values:
     share: dict[str, dict[str, float]] = {"ip": {}, "provider": {}, "path": {}}
     all_open = all_bound = 0.0
     for what, subject, provider, open_now, bound in select(_PATHS):
-        key = f"{subject}/{provider}" if what == "path" else str(subject) if subject else SMALL
+        key = f"{subject}/{provider}" if what == "path" else provider_key(subject) if what == "provider" else str(subject)
         if what != "path":
             used[what][key] = open_now
         if what == "ip":

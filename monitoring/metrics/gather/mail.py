@@ -14,7 +14,7 @@ from mailplatform.shell.database.rows import select
 from mailplatform.shell.ids import lowest_id_at
 from monitoring.metrics.catalog import Dimension as D
 from monitoring.metrics.gather.moment import Moment, Values, added, of_all
-from monitoring.metrics.gather.places import SMALL, Places
+from monitoring.metrics.gather.places import Places, provider_key
 from monitoring.metrics.tick import beginning
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ class Mail:
     def _read(self, since: datetime) -> Iterable[tuple[datetime, str, str, str, tuple[float, ...]]]:
         """(minute, source, dimension, key, sums)"""
         for minute, ip, provider, *sums in select(_PATHS, [since]):
-            yield (minute, "path", D.IP, str(ip), tuple(sums)) if ip is not None else (minute, "path", D.PROVIDER, _provider(provider), tuple(sums))
+            yield (minute, "path", D.IP, str(ip), tuple(sums)) if ip is not None else (minute, "path", D.PROVIDER, provider_key(provider), tuple(sums))
         for minute, pool, tenant, stream, *sums in select(_STREAMS, [since]):
             dimension, key = (D.POOL, pool) if pool is not None else (D.TENANT, tenant) if tenant is not None else (D.STREAM, stream)
             yield minute, "stream", dimension, str(key), tuple(sums)
@@ -150,10 +150,6 @@ def _add_up(values: Values, name: str, places: Places, ip: int, count: float) ->
 
 def _add(of: dict[str, float], key: str, count: float) -> None:
     of[key] = of.get(key, 0.0) + count
-
-
-def _provider(id_: int | None) -> str:
-    return str(id_) if id_ else SMALL
 
 
 def _id_at(moment: datetime) -> Any:

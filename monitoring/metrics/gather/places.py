@@ -26,6 +26,11 @@ _NAMES = {
 _MEMBERS = "SELECT ip_id, pool_id FROM pools_poolmember"
 
 
+def provider_key(id_: int | None) -> str:
+    """Its subject's key; small ones come as 0 or nothing."""
+    return str(id_) if id_ else SMALL
+
+
 @dataclass(frozen=True, slots=True)
 class Places:
     zone_of: Mapping[int, int] = field(default_factory=dict)  # node -> zone

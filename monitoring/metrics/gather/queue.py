@@ -7,7 +7,7 @@ providers by a sample of its pages. The oldest is looked for at the head of each
 from mailplatform.shell.database.rows import select
 from monitoring.metrics.catalog import Dimension as D
 from monitoring.metrics.gather.moment import Moment, Values, added, of_all
-from monitoring.metrics.gather.places import SMALL
+from monitoring.metrics.gather.places import provider_key
 from pools.purposes import Purpose
 
 COUNTED, SAMPLED, LANES = 10_000, 15_000, 2_000
@@ -47,7 +47,7 @@ def gather(moment: Moment) -> Values:
             (metric, D.ALL): of_all(depth),
             (metric, D.PURPOSE): dict.fromkeys(_PURPOSES.values(), 0.0) | added((_PURPOSES[purpose], count) for purpose, _, _, count in lanes),
             (metric, D.POOL): places.with_zeros(D.POOL, added((str(pool), count) for _, pool, _, count in lanes)),
-            (metric, D.PROVIDER): places.with_zeros(D.PROVIDER, added((_provider(one), count) for _, _, one, count in lanes if one is not None)),
+            (metric, D.PROVIDER): places.with_zeros(D.PROVIDER, added((provider_key(one), count) for _, _, one, count in lanes if one is not None)),
         }
     held, claimed = select(_HELD), select(_CLAIMED)
     values["queue_held", D.ALL] = of_all(sum(count for _, count in held))
@@ -77,13 +77,10 @@ def _depth(table: str) -> tuple[float, list[tuple[int, int, int | None, float]]]
 def _oldest(moment: Moment) -> Values:
     by: dict[str, dict[str, float]] = {D.ALL: of_all(0.0), D.PURPOSE: dict.fromkeys(_PURPOSES.values(), 0.0)}
     for purpose, pool, provider, age_s in select(_HEADS):
-        for dimension, key in ((D.ALL, "all"), (D.PURPOSE, _PURPOSES[purpose]), (D.POOL, str(pool)), (D.PROVIDER, _provider(provider))):
+        for dimension, key in ((D.ALL, "all"), (D.PURPOSE, _PURPOSES[purpose]), (D.POOL, str(pool)), (D.PROVIDER, provider_key(provider))):
             of = by.setdefault(dimension, {})
             of[key] = max(of.get(key, 0.0), age_s)
     for dimension in (D.POOL, D.PROVIDER):
         by[dimension] = moment.places.with_zeros(dimension, by.get(dimension, {}))
     return {("queue_oldest_s", dimension): of for dimension, of in by.items()}
 
-
-def _provider(id_: int) -> str:
-    return str(id_) if id_ else SMALL

@@ -5,7 +5,7 @@ from monitoring.drills.calendar import overdue_since
 from monitoring.drills.round import due_since, policies, schedule_row
 from monitoring.metrics.catalog import Dimension as D
 from monitoring.metrics.gather.moment import Moment, Values, added, of_all
-from monitoring.metrics.gather.places import SMALL
+from monitoring.metrics.gather.places import provider_key
 
 # The last sample of each, through the samples' unique index; scores are sampled once an hour.
 _SCORE = """
@@ -43,7 +43,7 @@ def out(moment: Moment) -> Values:
         ("paths_out", D.ALL): of_all(sum(count for *_, count in paths)),
         ("paths_out", D.POOL): places.with_zeros(D.POOL, added((str(pool), count) for ip, _, count in paths for pool in places.pools_of.get(ip, ()))),
         ("paths_out", D.IP): places.with_zeros(D.IP, added((str(ip), count) for ip, _, count in paths)),
-        ("paths_out", D.PROVIDER): places.with_zeros(D.PROVIDER, added((str(one) if one else SMALL, count) for _, one, count in paths)),
+        ("paths_out", D.PROVIDER): places.with_zeros(D.PROVIDER, added((provider_key(one), count) for _, one, count in paths)),
         ("listings", D.ALL): of_all(sum(count for _, count in listed)),
         ("listings", D.IP): places.with_zeros(D.IP, {str(ip): count for ip, count in listed if ip is not None}),
     }

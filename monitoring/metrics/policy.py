@@ -1,0 +1,8 @@
+"""The policy as it is now: what metrics are kept for how long, whether rules are judged and people told. Reads; who changes it is the console."""
+
+from monitoring.metrics.models import MonitoringPolicy
+
+
+def policy() -> MonitoringPolicy:
+    """Until somebody has changed something there is no row, and the defaults hold."""
+    return MonitoringPolicy.objects.filter(pk=1).first() or MonitoringPolicy()
