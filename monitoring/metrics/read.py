@@ -37,17 +37,12 @@ class Grain:
 
 TICK, MINUTE, HOUR = Grain("tick", TICK_S), Grain("minute", 60), Grain("hour", 3600)
 
-# Rows of a metric mostly have the same subjects in the same places: these are looked up once for all such rows, and no row is unfolded whole. `|| '{}'`
-# unpacks a long array once, not at each look into it.
+# Each subject's place in a row's arrays is looked up: a row of two hundred is not unfolded for one of them.
 _POINTS = """
-WITH chosen AS MATERIALIZED (
-    SELECT date_bin(make_interval(secs => %(step)s), at, 'epoch') AS bin, subjects || '{{}}'::int4[] AS subjects, values || '{{}}'::float4[] AS values
-      FROM {table} WHERE metric = %(metric)s AND dimension = %(dimension)s AND at >= %(since)s AND at < %(until)s),
-places AS MATERIALIZED (
-    SELECT subjects, ARRAY(SELECT array_position(d.subjects, k.subject) FROM unnest(%(subjects)s::int4[]) WITH ORDINALITY k(subject, n) ORDER BY n) AS places
-      FROM (SELECT DISTINCT subjects FROM chosen) d)
-SELECT extract(epoch FROM c.bin)::float8, u.subject, {fold}(c.values[u.place])::float8
-  FROM chosen c JOIN places p ON p.subjects = c.subjects CROSS JOIN LATERAL unnest(p.places, %(subjects)s::int4[]) AS u(place, subject) GROUP BY 1, 2
+SELECT extract(epoch FROM date_bin(make_interval(secs => %(step)s), t.at, 'epoch'))::float8, k.subject,
+       {fold}(t.values[array_position(t.subjects, k.subject)])::float8
+  FROM {table} t CROSS JOIN unnest(%(subjects)s::int4[]) AS k(subject)
+ WHERE t.metric = %(metric)s AND t.dimension = %(dimension)s AND t.at >= %(since)s AND t.at < %(until)s GROUP BY 1, 2
 """
 _MOST = """
 SELECT u.subject FROM (SELECT subjects, values FROM {table} WHERE metric = %(metric)s AND dimension = %(dimension)s AND at >= %(since)s AND at < %(until)s
