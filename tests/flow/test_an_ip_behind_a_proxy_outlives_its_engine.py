@@ -14,6 +14,8 @@ OWNER = """
       JOIN pools_node n ON n.id = e.node_id WHERE host(ip.address) = %s
 """
 
+LAST = "SELECT host(ip.address) FROM delivery_attempt a JOIN pools_sendingip ip ON ip.id = a.ip_id ORDER BY a.started_at DESC LIMIT 1"
+
 
 def owner(platform: Platform) -> str:
     return next((name for name, *_ in platform.rows(OWNER, PROXIED)), "")
@@ -28,6 +30,14 @@ def goes_through(platform: Platform, proxy: Socks5) -> None:
         return len(proxy.asked) > asked
 
     wait_until(one_more, 30, "mail went through the proxy")
+
+
+def goes_directly(platform: Platform, proxy: Socks5) -> bool:
+    """Whether one more message leaves by the IP, and not through the proxy: who comes next shall not meet an engine that still believes in it."""
+    asked = len(proxy.asked)
+    platform.until(platform.send(f"{fresh()}@{small_domain()}"), "delivered", within_s=40)
+    ((address,),) = platform.rows(LAST)
+    return address == PROXIED and len(proxy.asked) == asked
 
 
 def test_another_zones_engine_sends_from_it_until_its_own_is_back(platform: Platform) -> None:
@@ -51,3 +61,4 @@ def test_another_zones_engine_sends_from_it_until_its_own_is_back(platform: Plat
         finally:
             database.execute(set_egress, ["bind", "", PROXIED])
             database.execute(set_state, ["active", OTHER])
+            wait_until(lambda: goes_directly(platform, proxy), 30, "the IP sends without the proxy again")
