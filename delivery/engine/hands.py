@@ -78,7 +78,7 @@ class Hands:
         self.resolver = Resolver(setup.dane_resolver or setup.resolver, trusted=bool(setup.dane_resolver))
         self.vanish = Vanish(self)
         self.reach = Reach(self)
-        self._connect_at_s = 0.0
+        self._connect_at_s = self._connect_first_at_s = 0.0
         self.scopes = Scopes(self.in_database)
         self._keyring = Keyring()
         self._budget = Budget()
@@ -159,12 +159,14 @@ class Hands:
     async def connection_turn(self, first: bool) -> None:
         """Connections begin one after the other, so that their TLS handshakes never pile up; however many hosts are silent, none waits for them.
 
-        One that a transactional message needs (`first`) begins at once, the others that much later.
+        Those that transactional messages need (`first`) have a line of their own, and the others begin that much later.
         """
         now_s = time.monotonic()
-        self._connect_at_s = max(now_s, self._connect_at_s + CONNECT_EVERY_S)
-        if self._connect_at_s > now_s and not first:
-            await asyncio.sleep(self._connect_at_s - now_s)
+        turn_s = self._connect_at_s = max(now_s, self._connect_at_s + CONNECT_EVERY_S)
+        if first:
+            turn_s = self._connect_first_at_s = max(now_s, self._connect_first_at_s + CONNECT_EVERY_S)
+        if turn_s > now_s:
+            await asyncio.sleep(turn_s - now_s)
 
     # -- what a message needs -----------------------------------------------------------------------------------------
 

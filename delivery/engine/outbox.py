@@ -20,7 +20,7 @@ from pools.purposes import Purpose
 
 WAITING_A_CONNECTION = 2
 ENOUGH = 2.0  # times as many connections as the rate needs
-WAITS_LONG_S = 0.1  # waiting so long for a connection is longer than opening one
+WAITS_LONG_S = 0.1  # waiting so long for a connection is longer than opening one, unless that is slow too
 STANDS_STILL_S = 1.0  # a job that no connection took for so long gets one of its own: a server may keep us waiting for minutes after the dot
 
 
@@ -137,27 +137,38 @@ class Outbox:
                 self._idle.remove(waiting)
 
     def wants_connection(self) -> bool:
-        """More waits than the connections there are take soon, or transactional mail finds all busy. Slow start: no more are being opened than are open."""
+        """More waits than the connections there are take soon, or transactional mail waits for longer than opening one takes. Slow start: no more are
+        being opened than are open."""
         workers = self.workers if self.first_waits else self.workers - self.first_only
         if not self._heap or workers == 0:
             return bool(self._heap)
         now_s = time.monotonic()
         many = len(self._heap) > WAITING_A_CONNECTION * workers and not self.fast_enough(workers)
-        more = self.first_waits or many or self.waits_long(now_s) or self.stands_still(now_s)
+        more = many or self.opening_is_sooner(now_s) or self.waits_long(now_s) or self.stands_still(now_s)
         return more and self.connecting < self.workers - self.connecting
 
     def fast_enough(self, connections: int) -> bool:
         """So many send faster than the path's rate allows: one more would only stand in line, and be one less for the next owner of the IP."""
         return connections * self.path.spacing_s >= ENOUGH * self.path.mood.answer_s
 
+    def opening_is_sooner(self, now_s: float) -> bool:
+        """A transactional one waits, and the next connection that is free comes later than one that is opened now. Where both are slow because this
+        machine has too much to do, as after a rescue, more connections would only make it more."""
+        mood = self.path.mood
+        turn_s = mood.answer_now_s(now_s) * len(self._heap) / max(1, self.workers - self.connecting)
+        return self.first_waits and turn_s > mood.connect_now_s(now_s)
+
     def waits_long(self, now_s: float) -> bool:
         """The answers are so slow that what waits here is sooner sent along a connection that is opened now."""
-        waits_s = len(self._heap) * self.path.mood.answer_s / self.workers
-        return waits_s > WAITS_LONG_S and self.path.next_send_s(now_s) <= now_s
+        mood = self.path.mood
+        waits_s = len(self._heap) * mood.answer_s / self.workers
+        return waits_s > max(WAITS_LONG_S, mood.connect_now_s(now_s)) and self.path.next_send_s(now_s) <= now_s
 
     def stands_still(self, now_s: float) -> bool:
-        """Jobs wait and every connection has been busy with one and the same for long, though the rates would let one go."""
-        return bool(self._heap) and now_s - self.moved_at_s > STANDS_STILL_S and self.path.next_send_s(now_s) <= now_s
+        """Jobs wait and every connection has been busy with one and the same for long, though the rates would let one go. For a transactional one long is
+        what opening a connection takes."""
+        long_s = min(STANDS_STILL_S, max(WAITS_LONG_S, self.path.mood.connect_now_s(now_s))) if self.first_waits else STANDS_STILL_S
+        return bool(self._heap) and now_s - self.moved_at_s > long_s and self.path.next_send_s(now_s) <= now_s
 
     def close_one_idle(self, others: bool = False) -> bool:
         """Let an idle connection go, one that may carry other purposes if `others`: another site of this path needs its slot."""

@@ -22,6 +22,7 @@ from delivery.engine.setup import Setup
 from delivery.queue.fence import register, sessions_of
 from delivery.smtp.tls import TlsContexts
 from mailplatform.shell.addresses import AddressPolicy
+from mailplatform.shell.garbage import look_seldom
 from pools.providers.rollup import tail_key
 
 # A record does not wait for a synchronous standby: should a switch lose it, its answer is in the journal still, and its delivery among the claims.
@@ -46,6 +47,7 @@ def _warm_up(setup: Setup) -> TlsContexts:
     tls = TlsContexts(setup.extra_ca_file)
     tls.warm_up()
     tail_key(["mx.example"])  # reads the public suffix list: 0.1 s
+    look_seldom()
     return tls
 
 

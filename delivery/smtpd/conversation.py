@@ -107,7 +107,7 @@ class Conversation(SMTP):
             self.deadline = self.loop.time() + PROXY_S
             if not await self._introduced():
                 return False
-        if no := self.listener.closing or self.listener.gate.enter(self.client.address):
+        if no := self.listener.closing or self.listener.shut or self.listener.gate.enter(self.client.address):
             self._say(no)
             return False
         self._entered = True
@@ -182,6 +182,11 @@ class Conversation(SMTP):
         else:
             self._say(reply)
             self._close()
+
+    def leave_soon(self, reply: str) -> None:
+        """To go elsewhere when a message is through, or after a command that begins none; nothing that was begun is broken off. Empty: to stay after all."""
+        if not self.listener.closing and self.leaving != "gone":
+            self.leaving = reply
 
     # -- what is said -------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 """Listener: the sockets of one process, and the sessions behind them.
 
 Promises: whoever is beyond a bound is told 421 and gone, every deadline is kept to the second; after `stop()` nobody new comes in, who is in a
-message may finish it within DRAIN_S, everybody else hears 421. Never: decides about mail.
+message may finish it within DRAIN_S, everybody else hears 421; while it is shut, new clients hear why, and who is in a session goes on until
+its next message is through. Never: decides about mail.
 """
 
 import asyncio
@@ -60,6 +61,7 @@ class Listener:
         self.doors, self.gate, self.host_name, self.tls = doors, gate, host_name, tls
         self.sessions: set[Conversation] = set()
         self.closing = ""
+        self.shut = ""  # the reply to who comes while this server is out of service
         self.ports: list[int] = []
         self._servers: list[asyncio.Server] = []
         self._looking: asyncio.Task[None] | None = None
@@ -81,6 +83,12 @@ class Listener:
             server = await loop.create_server(lambda door=door: Session(self, door, loop), sock=sock, backlog=BACKLOG)  # type: ignore[misc]
             self._servers.append(server)
         self._looking = loop.create_task(self._look())
+
+    def shut_to(self, reply: str) -> None:
+        """Turn away who comes from now on, with this reply, and whoever is here after their next message; empty: open again."""
+        self.shut = reply
+        for session in self.sessions:
+            session.leave_soon(reply)
 
     async def stop(self, within_s: float = DRAIN_S) -> None:
         self.closing = CLOSING

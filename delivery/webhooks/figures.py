@@ -9,7 +9,6 @@ from delivery.webhooks.models import EndpointState, WebhookEndpoint
 from delivery.webhooks.retry import IN_TROUBLE
 
 COUNT_TO = 1000
-BACKLOG_TO = 10_000
 SHARE_OF = 100
 
 HEALTH = f"""
@@ -19,7 +18,6 @@ HEALTH = f"""
            (SELECT avg(t.ok::int)::float8 FROM (SELECT ok FROM delivery_webhooktry t WHERE t.endpoint_id = p.id ORDER BY t.id DESC LIMIT {SHARE_OF}) t)
       FROM unnest(%s::int8[]) AS p(id)
 """
-BACKLOG = f"SELECT count(*) FROM (SELECT 1 FROM delivery_webhookevent WHERE state = 'pending' LIMIT {BACKLOG_TO + 1}) w"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +49,6 @@ def health_of(endpoints: Sequence[WebhookEndpoint]) -> list[Health]:
         cursor.execute(HEALTH, [[endpoint.pk for endpoint in endpoints]])
         rows = {row[0]: row[1:] for row in cursor.fetchall()}
     return [Health(endpoint, *rows[endpoint.pk]) for endpoint in endpoints]
-
-
-def backlog() -> int:
-    """How many events wait, all tenants', counted to BACKLOG_TO + 1: for metrics."""
-    with connection.cursor() as cursor:
-        cursor.execute(BACKLOG)
-        return int(cursor.fetchone()[0])
 
 
 def in_trouble() -> int:

@@ -51,7 +51,9 @@ class Bench:
         self.hands = Hands(5, lease, Journal(folder, 5), Database(""), setup, TlsContexts())
         own = OwnIp(IP, "127.0.0.1", "out.sender.test", "")
         pools = {POOL: {IP: 0, 8: 0, 9: 0}}
-        self.hands.look(World(datetime.now(UTC), {IP: own}, pools, {}, Profile(), Catalogue([]), RuleBook.from_rows([]), {}, frozenset()))
+        asked_at_s = time.monotonic()  # else the hands' wall clock is ahead by how long this machine has been up
+        world = World(datetime.now(UTC), {IP: own}, pools, {}, Profile(), Catalogue([]), RuleBook.from_rows([]), {}, frozenset(), asked_at_s=asked_at_s)
+        self.hands.look(world)
         self.path = self.hands.path(IP, PROVIDER)
         self.outbox = Outbox(self.path, Site(("127.0.0.1",), peer.port, TlsMode.NONE))
         self.hands._keyring._known[1] = (float("inf"), ())

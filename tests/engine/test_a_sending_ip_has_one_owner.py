@@ -37,6 +37,9 @@ class Engines:
         assert engine is not None
         return engine
 
+    def settled(self, *engines: int) -> None:
+        self.raw.execute("UPDATE delivery_engine SET started_at = platform_now() - interval '6 s' WHERE id = ANY (%s)", [list(engines)])
+
     def look(self, engine: int, node: Node) -> tuple[set[int], set[int]]:
         with self.raw.cursor(row_factory=dict_row) as cursor:
             own, leaving = take_and_look(cursor, engine, node.name)
@@ -83,12 +86,30 @@ def test_who_has_more_than_its_share_leaves_what_another_engine_of_its_node_is_s
     Node.objects.filter(pk=engines.north.pk).update(engine_slots=2)
     assert engines.look(a, engines.north)[1] == set(), "nobody else is there to take them"
     b = engines.new(engines.north, 1)
+    assert engines.look(a, engines.north)[1] == set(), "it has not come to stay yet"
+    engines.settled(b)
     own, leaving = engines.look(a, engines.north)
     assert len(own) == len(leaving) == 2
     let_go(engines.raw, a, leaving)
     assert engines.look(b, engines.north)[0] == leaving
+    engines.raw.execute("UPDATE delivery_engine SET started_at = platform_now() WHERE id = %s", [b])
     leave(engines.raw, a)
-    assert len(engines.look(b, engines.north)[0]) == 2, "not more than its share"
+    assert len(engines.look(b, engines.north)[0]) == 2, "not more than its share: the other one may only just be starting too"
+
+
+def test_a_dead_engines_ips_wait_for_no_restart_and_go_back_to_one_that_stays(engines: Engines) -> None:
+    a, b = engines.new(engines.north, 0), engines.new(engines.north, 1)
+    engines.settled(a, b)
+    engines.look(a, engines.north), engines.look(b, engines.north)
+    leave(engines.raw, a)
+    assert engines.look(b, engines.north) == (set(engines.ids), set()), "all of them, at once"
+    again = engines.new(engines.north, 0)
+    assert engines.look(again, engines.north)[0] == set() and engines.look(b, engines.north)[1] == set()
+    engines.settled(again)
+    own, leaving = engines.look(b, engines.north)
+    assert len(own) == len(leaving) == 2
+    let_go(engines.raw, b, leaving)
+    assert engines.look(again, engines.north)[0] == leaving
 
 
 def test_the_next_owner_leaves_room_for_what_a_dead_one_last_reported(engines: Engines) -> None:

@@ -11,7 +11,7 @@ from delivery.engine import lease as leases
 from delivery.engine.lease import Lease, session_lock_key
 from delivery.queue.fence import evict
 from tests.flow.platform import wait_until
-from tests.queue.house import House, connect, engine, rows
+from tests.queue.house import OURS, House, connect, engine, rows
 
 pytestmark = pytest.mark.django_db(transaction=True)
 VERDICT_S = 0.700
@@ -77,7 +77,7 @@ def test_a_lease_runs_out_while_the_database_is_away_and_returns_with_it() -> No
 
 
 def test_a_broken_connection_is_made_anew_with_its_session_lock() -> None:
-    holder = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objid = %s AND granted"
+    holder = f"SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objid = %s AND granted AND {OURS}"
     with engine(House.build()) as number, held(number) as (lease, lost, _), connect() as raw:
         ((first,),) = rows(holder, *session_lock_key(number))
         raw.execute("SELECT pg_terminate_backend(%s)", [first])

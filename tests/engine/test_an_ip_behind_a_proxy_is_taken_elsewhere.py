@@ -81,6 +81,7 @@ def test_an_engine_of_its_node_takes_it_beyond_its_share_until_another_is_there(
     first = nodes.new(nodes.north, 0)
     assert set(nodes.look(first, nodes.north)[0]) == {nodes.bound, nodes.proxied}
     second = nodes.new(nodes.north, 1)
+    nodes.settle(second)
     _, leaving = nodes.look(first, nodes.north)
     assert leaving == {nodes.proxied}
     let_go(nodes.raw, first, leaving)

@@ -105,6 +105,30 @@ def test_a_replay_records_answers_once_and_the_rest_goes_back(tmp_path: Path) ->
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("of_claims", [True, False])
+def test_whoever_reads_of_claims_alone_misses_none_of_theirs(tmp_path: Path, of_claims: bool) -> None:
+    """Beside hundreds of lines of deliveries that others have by now, or that are done: those count for whoever reads all of it only."""
+    house, provider = House.build(), knows("gmail.com")
+    house.put(*[house.message(f"{name}@gmail.com") for name in ("answered", "dotted", "begun", "later")])
+    with engine(house) as number, connect() as raw:
+        claims = {one.recipient.partition("@")[0]: one for one in claimed(house, provider.id, number)}
+        journal = Journal(tmp_path, number)
+        for attempt in _attempts(300):
+            journal.begun(attempt)
+            journal.dot(attempt)
+        for name in ("answered", "dotted", "begun"):
+            journal.begun(attempt_id(claims[name].id, 1))
+        for name in ("answered", "dotted"):
+            journal.dot(attempt_id(claims[name].id, 1))
+        journal.answer(settled(house, claims["answered"], number))
+        replayed = replay(raw, journal.path, of_claims)
+        assert replayed.answered == 1
+        assert replayed.begun == {claims["dotted"].id, claims["begun"].id}
+        assert replayed.unknowable == (1 if of_claims else 301)
+        assert rows("SELECT recipient FROM delivery_delivery WHERE final = 'delivered'") == [("answered@gmail.com",)]
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_replay_touches_nothing_that_was_recorded_before(tmp_path: Path) -> None:
     """A journal holds thousands of answers that its engine has recorded: what follows from them is the database's business."""
     house, provider = House.build(), knows("gmail.com")

@@ -17,7 +17,7 @@ from delivery.queue.fence import evict
 from delivery.queue.settled import AttemptRow, Settled
 from mailplatform.shell.ids import attempt_id, delivery_id, message_id
 from tests.engine.benches import Bench, claim
-from tests.queue.house import House, connect, engine, knows, rows
+from tests.queue.house import OURS, House, connect, engine, knows, rows
 from tests.queue.test_what_became_of_a_delivery_is_recorded_once import claimed, settled
 
 
@@ -144,6 +144,7 @@ def test_an_engine_ends_its_own_session_that_was_cut_off(tmp_path: Path) -> None
         lease.start()
         try:
             assert lease.valid()
-            assert rows("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND granted", session_lock_key(number)[0]) == [(1,)]
+            of_class = f"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND granted AND {OURS}"
+            assert rows(of_class, session_lock_key(number)[0]) == [(1,)]
         finally:
             lease.stop()

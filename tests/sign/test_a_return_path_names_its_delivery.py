@@ -1,5 +1,6 @@
 """VERP addresses: round trip, and no forgery passes."""
 
+import hmac
 from uuid import UUID
 
 from hypothesis import given
@@ -38,3 +39,9 @@ def test_another_secret_or_another_domain_reads_nothing(delivery: UUID) -> None:
 def test_reading_never_raises(address: str) -> None:
     assert read_return_path(address, SECRET, DOMAIN) is None
     assert read_return_path(f"b-{address}@{DOMAIN}", SECRET, DOMAIN) is None
+
+
+@given(st.uuids(), st.binary(min_size=1, max_size=200))
+def test_its_proof_is_the_standard_librarys_hmac(delivery: UUID, secret: bytes) -> None:
+    proof = hmac.digest(secret, b"return-path:" + delivery.bytes, "sha256")[:10].hex()
+    assert return_path(delivery, secret, DOMAIN) == f"b-{delivery.hex}-{proof}@{DOMAIN}"

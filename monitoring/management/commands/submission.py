@@ -1,4 +1,4 @@
-"""`manage.py submission`: takes tenants' mail over SMTP (delivery/smtpd)."""
+"""`manage.py submission`: takes tenants' mail over SMTP (delivery/smtpd), except while this machine is out of service (monitoring/zones)."""
 
 from django.core.management.base import BaseCommand
 
@@ -8,7 +8,10 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def handle(self, *args: object, **options: object) -> None:
+        from functools import partial
+
         from delivery.smtpd.listener import run
         from delivery.smtpd.serve import serve
+        from monitoring.zones.outage import why_out_here
 
-        run(serve)
+        run(partial(serve, why_out=why_out_here))
