@@ -121,6 +121,6 @@ def _resolver(place: str) -> dns.resolver.Resolver:
     return own
 
 
-def agreeing(answers: Iterable[Answer], values: Values, ttl_s: int) -> bool:
-    """Whether every server says exactly this."""
-    return all(not answer.error and answer.values == values and answer.ttl_s == ttl_s for answer in answers)
+def agreeing(answers: Iterable[Answer], values: Values, ttl_s: int | None) -> bool:
+    """Whether every server says exactly this; `ttl_s` None: with whatever TTL."""
+    return all(not answer.error and answer.values == values and ttl_s in (None, answer.ttl_s) for answer in answers)

@@ -12,7 +12,7 @@ from mailplatform.shell.formats import listed
 from monitoring.dns import notices
 from monitoring.dns.authority import Answer
 from monitoring.dns.models import DnsChange, RecordSet
-from monitoring.dns.publish import ask_servers, told
+from monitoring.dns.publish import ask_servers, asked_ttl, told
 from monitoring.dns.standing import OPEN
 
 LAG_TOLD_AFTER = timedelta(seconds=60)
@@ -39,12 +39,12 @@ def _meaning(row: RecordSet, answers: Sequence[Answer]) -> dict[str, Any]:
         ours = {target.value for target in row.targets.all()}
         if set(first.values) <= ours:
             return _agreed(first) | {"published_since": now()}
-    elif first.values == tuple(row.published) and (first.ttl_s == row.published_ttl_s or not first.values):
+    elif first.values == tuple(row.published) and (asked_ttl(row, row.published_ttl_s) in (None, first.ttl_s) or not first.values):
         lag = [answer for answer in answers if not answer.error and answer.values != first.values]
         late = row.published_since is None or now() - row.published_since > LAG_TOLD_AFTER
         words = "; ".join(f"{answer.server} still says {listed(answer.values)}" for answer in lag)
         return {"state": RecordSet.State.AGREED, "trouble": f"Not everywhere: {words}." if lag and late else ""}
-    elif first.values and first.values == tuple(row.wanted) and first.ttl_s == row.ttl_s:
+    elif first.values and first.values == tuple(row.wanted) and asked_ttl(row, row.ttl_s) in (None, first.ttl_s):
         return _agreed(first) | {"published_since": now()}  # somebody did what was about to be done
     says = listed(first.values) if first.values else "nothing"
     return {"state": RecordSet.State.FOREIGN, "trouble": f"Edited by somebody else: its server says {says} with a TTL of {first.ttl_s} s."}

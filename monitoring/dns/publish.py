@@ -67,6 +67,11 @@ def ask_servers(row: RecordSet) -> list[Answer]:
     return ask_all(servers_of(row), row.name, row.type, row.dns_zone.timeout_ms / 1000)
 
 
+def asked_ttl(row: RecordSet, ttl_s: int) -> int | None:
+    """What its servers have to say; None: a hosted provider has a word of its own in it."""
+    return ttl_s if row.dns_zone.way == "rfc2136" else None
+
+
 def _read(text: str) -> list[Server]:
     try:
         return authority.read_servers(text, settings.RESOLVER)
@@ -100,7 +105,7 @@ def _send(change: DnsChange, to: Destination) -> Pushed:
 def _is_there(row: RecordSet, after: tuple[str, ...]) -> bool:
     """Whether the server that takes updates says exactly this already."""
     first = ask_all(servers_of(row)[:1], row.name, row.type, row.dns_zone.timeout_ms / 1000)
-    return bool(first) and agreeing(first, after, row.ttl_s)
+    return bool(first) and agreeing(first, after, asked_ttl(row, row.ttl_s))
 
 
 def _settle(change: DnsChange, pushed: Pushed) -> None:
@@ -149,7 +154,7 @@ def _await_visible(change: DnsChange) -> None:
     for wait_s in VISIBLE_POLLS_S:
         time.sleep(wait_s)
         answers = ask_servers(row)
-        if answers and agreeing(answers, after, row.published_ttl_s):
+        if answers and agreeing(answers, after, asked_ttl(row, row.published_ttl_s)):
             at = now()
             of_set = {"state": RecordSet.State.AGREED, "found": told(answers), "asked_at": at, "trouble": ""}
             _keep(change, DnsChange.State.VISIBLE, of_set, visible_at=at)

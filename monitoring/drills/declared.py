@@ -1,30 +1,34 @@
 """Declared: DNS targets that a drill calls dead for a while, and the stopwatch of the DNS failover that follows. Nothing is broken: the decision is
 rehearsed, the push and the authoritative servers' answers are real.
 
-Promises: what is declared ends with its row's own end, by the database's clock. Found: the intention, committed before anything is sent. Recovered: all
-authoritative servers gave the new answer. Back: they gave the former one again.
+Promises: what is declared ends with its row's own end, by the database's clock, and with the drill. Found: the intention, committed before anything is sent.
+Recovered: all authoritative servers gave the new answer; that ends the drill. Fail-back goes on after it, by the set's policy; the report says how far.
 """
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from monitoring.dns.models import RecordSet, RecordTarget
+from mailplatform.shell.formats import listed
+from monitoring.dns.models import DnsChange, RecordSet, RecordTarget
 from monitoring.drills import Cursor
-from monitoring.drills.models import Fault
+from monitoring.drills.models import Drill, Fault
 from monitoring.drills.rescue import ms
 
-_CHANGES = """
-SELECT f.obeyed_at, least(coalesce(f.ended_at, f.until), f.until), platform_now() > coalesce(f.ended_at, f.until), s.fail_back,
-       gone.at, gone.visible_at, gone.error, back.visible_at
-  FROM monitoring_fault f JOIN monitoring_drill d ON d.id = f.drill_id JOIN monitoring_recordset s ON s.id = (d.evidence->>'record_set_id')::bigint
-  LEFT JOIN LATERAL (SELECT c.id, c.at, c.visible_at, c.error FROM monitoring_dnschange c
-                      WHERE c.record_set_id = s.id AND c.at >= f.obeyed_at AND NOT c.after @> to_jsonb(d.evidence->>'target')
-                      ORDER BY c.id LIMIT 1) gone ON true
-  LEFT JOIN LATERAL (SELECT c.visible_at FROM monitoring_dnschange c
-                      WHERE c.record_set_id = s.id AND c.id > gone.id AND c.after @> to_jsonb(d.evidence->>'target') AND c.visible_at IS NOT NULL
-                      ORDER BY c.id LIMIT 1) back ON true
+_GONE = """
+SELECT f.obeyed_at, c.at, c.visible_at, c.error
+  FROM monitoring_fault f JOIN monitoring_drill d ON d.id = f.drill_id
+  LEFT JOIN LATERAL (SELECT c.at, c.visible_at, c.error FROM monitoring_dnschange c
+                      WHERE c.record_set_id = (d.evidence->>'record_set_id')::bigint AND c.at >= f.obeyed_at
+                        AND NOT c.after @> to_jsonb(d.evidence->>'target')
+                      ORDER BY c.id LIMIT 1) c ON true
  WHERE f.drill_id = %s AND f.kind = 'endpoint_dead'
 """
+_BACK = {
+    RecordSet.FailBack.AT_ONCE: "Fail-back goes on by itself, as soon as the set may be changed again.",
+    RecordSet.FailBack.AFTER: "Fail-back goes on by itself, as the set's policy says.",
+    RecordSet.FailBack.BY_HAND: "Fail-back waits for a person: that is the set's policy.",
+}
 
 
 def dead_targets(at: datetime) -> dict[int, datetime]:
@@ -47,10 +51,29 @@ def evidence(name: str) -> dict[str, Any]:
 
 
 def figures(cursor: Cursor, drill_id: int) -> tuple[dict[str, Any], bool]:
-    cursor.execute(_CHANGES, [drill_id])
+    cursor.execute(_GONE, [drill_id])
     row = cursor.fetchone()
     if row is None:
         return {}, False
-    begun, ended, over, fail_back, intended, visible, error, back = row
-    known = {"found_ms": ms(begun, intended), "recovery_ms": ms(begun, visible), "back_ms": ms(ended, back)}
-    return known | ({"error": error} if error else {}), bool(visible and over and (back or fail_back == "by_hand"))
+    begun, intended, visible, error = row
+    return {"found_ms": ms(begun, intended), "recovery_ms": ms(begun, visible)} | ({"error": error} if error else {}), visible is not None
+
+
+def moments(drill: Drill) -> Iterator[tuple[datetime, str, str]]:
+    """For the report: (when, how it looks, what happened) of the change, and of the fail-back, however long after the drill it came."""
+    row = RecordSet.objects.filter(pk=drill.evidence.get("record_set_id")).first()
+    changes = list(DnsChange.objects.filter(record_set=row, at__gte=drill.started_at).order_by("id")) if row else []
+    target = drill.evidence.get("target")
+    gone = next((change for change in changes if target not in change.after), None)
+    if row is None or gone is None:
+        return
+    yield gone.at, "limited", f"Decided: {row} shall point to {listed(gone.after)}."
+    if gone.pushed_at:
+        yield gone.pushed_at, "working", "Its server has taken the change."
+    if gone.visible_at:
+        yield gone.visible_at, "good", f"All of its authoritative servers point to {listed(gone.after)}."
+    back = next((change for change in changes if change.pk > gone.pk and target in change.after and change.visible_at), None)
+    if back and back.visible_at:
+        yield back.visible_at, "good", f"Failed back: all of its authoritative servers point to {listed(back.after)} again."
+    elif drill.ended_at:
+        yield drill.ended_at, "waiting", f"{target} is not called dead any more. {_BACK[RecordSet.FailBack(row.fail_back)]}"

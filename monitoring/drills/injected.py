@@ -13,8 +13,9 @@ _AHEAD_S = {"freeze_engine": 0.0, "cut_database": 2.0, "black_hole_ip": 2.0, "pr
 _AT_ONCE = ("provider_outage", "endpoint_dead")  # nobody of ours obeys: the simulated internet does, and the row itself
 _INSERT = """
 INSERT INTO monitoring_fault (drill_id, kind, node_id, ip_id, begins_at, until, obeyed_at, says)
-VALUES (%(drill)s, %(kind)s, %(node)s, %(ip)s, platform_now() + %(ahead)s * interval '1 s', platform_now() + (%(ahead)s + %(lasts)s) * interval '1 s',
-        CASE WHEN %(at_once)s THEN platform_now() END, '')
+SELECT %(drill)s, %(kind)s, %(node)s, %(ip)s, at + %(ahead)s * interval '1 s', at + (%(ahead)s + %(lasts)s) * interval '1 s',
+       CASE WHEN %(at_once)s THEN at END, ''
+  FROM (SELECT platform_now() AS at OFFSET 0) once
 """
 _END = "UPDATE monitoring_fault SET ended_at = platform_now(), says = %s WHERE drill_id = %s AND ended_at IS NULL"
 

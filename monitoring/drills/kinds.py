@@ -89,8 +89,9 @@ KINDS: dict[str, Kind] = {
         ),
         Kind(
             DrillKind.DNS_FAILOVER, Scope.RECORD_SET,
-            "A target of {scope} is declared dead for {fault_s} s; DNS is pointed elsewhere and back.",
-            "Clients that ask DNS meanwhile use the other targets.",
+            "A target of {scope} is called dead, for {fault_s} s at most. The drill ends when all authoritative servers point elsewhere; "
+            "fail-back goes on after it.",
+            "Clients that ask DNS meanwhile use the other targets, until it has failed back.",
             60, 300, 420, Asked(detect_ms=10_000, recovery_s=120), planned=False,
         ),
         Kind(

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import connection
 
 from mailplatform.shell.formats import duration, milliseconds, number, size
+from monitoring.drills import declared
 from monitoring.drills.models import Drill
 from monitoring.models import Verdict
 
@@ -61,6 +62,7 @@ def timeline(drill: Drill) -> list[Moment]:
         heard = f", silent for {milliseconds(silent)}" if silent else ""
         found.append(Moment(verdict.at, "limited", f"{said}{heard}; {number(verdict.given_back)} given back, {number(verdict.unknowable)} may go twice."))
     found += _again(drill, engines)
+    found += [Moment(*moment) for moment in declared.moments(drill)]
     if drill.ended_at and drill.state not in ("refused", "skipped"):
         by = f" by {drill.ended_by}" if drill.ended_by else ""
         found.append(Moment(drill.ended_at, drill.verdict or drill.state, f"Ended: {drill.get_state_display().lower()}{by}. {drill.why}".strip()))

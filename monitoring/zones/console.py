@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 
 from mailplatform.shell.audit import record_request
-from mailplatform.shell.confirm import offer_undo, undoer
+from mailplatform.shell.confirm import offer_undo, undoer, withdraw_undo
 from mailplatform.shell.formats import number
 from mailplatform.shell.live import fragment
 from mailplatform.shell.navigation import Group, register
@@ -77,6 +77,8 @@ def place_back(request: HttpRequest, kind: str, name: str) -> HttpResponse:
     place = _place(kind, name)
     if outage.give_back(place, str(request.user)):
         record_request(request, f"{kind} returned", place, f"Returned {outage.name_of(place)} to service.")
+        withdraw_undo(request, "place out of service", outage.name_of(place))
+        messages.success(request, f"{kind.capitalize()} {name} is in service again.")
     return redirect("nodes")
 
 

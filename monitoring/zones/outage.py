@@ -2,18 +2,20 @@
 
 Drained: it takes nothing more, finishes what it has begun, and its engines end when their hands are empty (`retire`). Evacuated: its engines are told to
 stop in the same transaction; they hand back at once what they have not begun, and what they have within seven seconds. Either way its /readyz says
-503, so that load balancers and DNS lead elsewhere. Promises: state and engines change together; doing it again changes nothing. Never: kills; loses a delivery.
-How it fails: engines that do not hear it lose their lease or are buried by their agent, as ever.
+503, so that load balancers and DNS lead elsewhere, and its SMTP doors turn new sessions away. Promises: state and engines change together; doing it
+again changes nothing. Never: kills; loses a delivery. How it fails: engines that do not hear it lose their lease or are buried by their agent, as ever.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.db import connection, transaction
 
 from mailplatform.shell.clock import now
 from mailplatform.shell.formats import plural, rate
 from monitoring.endpoints.verdicts import CHANNEL
+from monitoring.this_machine import machine_number
 from monitoring.zones.capacity import Verdict, without
 from pools.models import Node, PlaceState, Zone
 
@@ -66,7 +68,7 @@ class Preview:
             found.append(f"Of the {plural(self.in_hand, 'delivery', 'deliveries')} in its hands, what was begun is finished; then its engines end.")
         if isinstance(place, Zone):
             away = f", and DNS leads away from its {plural(self.endpoints, 'endpoint')} where it is managed here" if self.endpoints else ""
-            found.append(f"Its web servers answer 503 at /readyz{away}; who still comes is served.")
+            found.append(f"Its web servers answer 503 at /readyz{away}; who still comes to its API is served, over SMTP turned away (421).")
         return [*found, "Nothing is lost, and it comes back by a click."]
 
 
@@ -105,6 +107,11 @@ def why_out(zone: str, machine: str) -> str:
     """Why this web server's zone, or all nodes of its machine, are out of service, in a sentence; empty: they are not."""
     found = _row(_HERE, {"zone": zone, "machine": machine})
     return f"{found[1]} is {found[0]}{f': {found[2]}' if found[2] else ''}" if found else ""
+
+
+def why_out_here() -> str:
+    """The same of the machine that this process runs on."""
+    return why_out(settings.ZONE, machine_number())
 
 
 def name_of(place: Place) -> str:

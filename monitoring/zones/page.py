@@ -11,6 +11,7 @@ from typing import Any
 from mailplatform.shell.database.rows import select
 from mailplatform.shell.formats import duration, plural
 from monitoring import figures
+from monitoring.endpoints.verdicts import out_of_service
 from monitoring.figures import NodeNow, ZoneNow
 
 LOST_AFTER_S = 5.0
@@ -31,7 +32,7 @@ _MACHINES = """
       LEFT JOIN pools_zone z ON z.id = n.zone_id LEFT JOIN monitoring_nodereport r ON r.node_id = n.id
      GROUP BY 1, 2, 3, 4, 5 ORDER BY m.name, m.started_at
 """
-_ENDPOINTS = "SELECT z.name, e.name, e.state FROM monitoring_endpoint e JOIN pools_zone z ON z.id = e.zone_id WHERE e.enabled ORDER BY 1, 2"
+_ENDPOINTS = "SELECT z.name, e.id, e.name, e.state FROM monitoring_endpoint e JOIN pools_zone z ON z.id = e.zone_id WHERE e.enabled ORDER BY 1, 3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +106,9 @@ def page_now() -> Page:
     words = {name: (Standing(state, why, by, at), returns) for name, state, why, by, at, *returns in select(_NODES)}
     machines = tuple(_machine(*row) for row in select(_MACHINES))
     doors: dict[str, list[tuple[str, str]]] = {}
-    for zone, name, state in select(_ENDPOINTS):
-        doors.setdefault(zone, []).append((name, {"up": "good", "down": "dead"}.get(state, state)))
+    out = out_of_service()
+    for zone, id_, name, state in select(_ENDPOINTS):
+        doors.setdefault(zone, []).append((name, "out of service" if id_ in out else {"up": "good", "down": "dead"}.get(state, state)))
     zones = []
     for _, name, state, why, by, at, watched_s in select(_ZONES):
         now = known.get(name) or ZoneNow(name, state, ())

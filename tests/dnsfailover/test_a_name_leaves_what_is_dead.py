@@ -106,7 +106,7 @@ def test_an_edit_by_somebody_else_is_noticed_and_never_overwritten_unasked(named
     one, two = Shop(), Shop()
     row = record_set(dns_zone(named), {FIRST: (endpoint("one", one), 0), BACKUP: (endpoint("two", two), 1)})
     with looking(*VANTAGES), flying():
-        until(lambda: RecordSet.objects.get(pk=row.pk).state == "agreed" and named.says(NAME) == {FIRST}, "it is published")
+        until(lambda: [change.state for change in _changes(row)] == ["visible"], "it is published, and the platform has seen so")
         named.edit(NAME, "A", "127.0.0.99")
         one.shut()  # the platform wants to move at once, and its update must not pass
         until(lambda: RecordSet.objects.get(pk=row.pk).state == "foreign", "the edit is noticed")

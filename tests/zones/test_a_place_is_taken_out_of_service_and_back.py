@@ -9,12 +9,17 @@ from django.db import connection
 from django.test import Client
 
 from delivery.models import Engine
+from delivery.smtpd.serve import OUT_OF_SERVICE
 from mailplatform.shell.clock import now
+from mailplatform.shell.models import Notice, Severity
 from monitoring.dns.standing import all_sets, target_of
+from monitoring.endpoints.verdicts import out_of_service
 from monitoring.models import DnsZone, Endpoint, Machine, RecordSet, RecordTarget, WatcherBeat
 from monitoring.zones import outage
 from monitoring.zones.retire import retire
 from pools.models import Node, PlaceState, Zone
+from tests.dnsfailover.rig import looking, policy, until
+from tests.smtpd.listening import Noting, serving
 from tests.zones.conftest import Places
 
 
@@ -146,3 +151,20 @@ def test_readyz_of_a_machine_of_one_zone_follows_that_zone(places: Places, ready
     settings.ZONE = "south"  # type: ignore[attr-defined]
     outage.take_out(places.south.zone, PlaceState.EVACUATED, "", "anna")
     assert Client().get("/readyz").status_code == 503
+
+
+def test_a_door_that_turns_clients_away_is_dead_for_dns_and_nobodys_alarm(transactional_db: None, tmp_path: Path) -> None:
+    policy(every_ms=100, recover_s=0, down_after=1, up_after=1)
+    with serving(Noting(), tmp_path) as door, looking("one", "two", "three"):
+        made = Endpoint.objects.create(name="submission", kind="submission", host="127.0.0.1", port=door.port, tls="starttls")
+        until(lambda: Endpoint.objects.get().state == "up", "it answers")
+        door.listener.shut_to(OUT_OF_SERVICE)
+        notice = until(lambda: Notice.objects.filter(kind="endpoint_dead").first(), "it is told")
+        assert (Endpoint.objects.get().state, notice.severity) == ("down", Severity.INFO)
+        assert notice.sentence == "The endpoint submission turns clients away: its server was taken out of service."
+        assert out_of_service() == {made.pk}
+        door.listener.shut_to("")
+        until(lambda: Endpoint.objects.get().state == "up" and Notice.objects.get().cleared_at, "it answers again")
+        door.listener.shut_to("421 4.3.2 Something is wrong here")
+        until(lambda: Notice.objects.filter(severity=Severity.CRITICAL, cleared_at=None).exists(), "any other 421 is an alarm")
+        assert out_of_service() == set()
