@@ -45,9 +45,12 @@ WEBHOOK_KEEP_DAYS = env.int("WEBHOOK_KEEP_DAYS", default=7)  # webhook events an
 
 ALLOWANCE_HOUR_S = env.float("ALLOWANCE_HOUR_S", default=3600.0)  # how long the hour and the day of a cap are; tests shorten them
 ALLOWANCE_DAY_S = env.float("ALLOWANCE_DAY_S", default=86_400.0)
+MONITORING_HURRY = env.float("MONITORING_HURRY", default=1.0)  # alert rules' times are multiplied by this; tests shorten them
 if not 1 <= ALLOWANCE_HOUR_S <= ALLOWANCE_DAY_S or (MAIL_MODE == "live" and (ALLOWANCE_HOUR_S, ALLOWANCE_DAY_S) != (3600, 86_400)):
     _NOT_SO = "ALLOWANCE_HOUR_S and ALLOWANCE_DAY_S are for tests: seconds, the hour at least 1 and no longer than the day; never in live mode."
     raise environ.ImproperlyConfigured(_NOT_SO)
+if not 0 < MONITORING_HURRY <= 1 or (MAIL_MODE == "live" and MONITORING_HURRY != 1):
+    raise environ.ImproperlyConfigured("MONITORING_HURRY is for tests: above 0, at most 1; never in live mode.")
 
 # -- where mail goes ----------------------------------------------------------------------------------------------
 RESOLVER = env("RESOLVER", default="")  # host:port of a DNS server; empty: the machine's own resolvers

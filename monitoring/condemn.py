@@ -76,7 +76,7 @@ def condemn(
             return None
         note_in_hand(connection, engine.engine_id)
         if journal is not None:  # a missing file is an empty journal
-            replayed = replay(connection, journal)
+            replayed = replay(connection, journal, of_claims=True)
             answered, unknowable, begun = replayed.answered, replayed.unknowable, replayed.begun
         evicted = evict(connection, engine.engine_id, None if journal is None else begun)
         given_back = evicted.given_back
@@ -88,7 +88,7 @@ def condemn(
             _INSERT,
             [engine.engine_id, engine.node_id, engine.slot, kind, judge, row[0], given_back, answered, unknowable, Jsonb(evidence)],
         )
-    notify_all(connection, evicted.lanes)
+        notify_all(connection, evicted.lanes)  # with the commit: a statement of its own after it would be one more way to the database
     if journal is not None:
         remove(journal)
     log.warning("Engine %s (%d) is %s: %s; %d given back in %d ms.", engine.name, engine.engine_id, kind, judgement.opinion, given_back, took_ms)

@@ -1,4 +1,4 @@
-"""Monitoring's pages: the overview and its Try it, health, drills."""
+"""Monitoring's pages: the overview and its Try it."""
 
 from typing import Any
 
@@ -17,8 +17,7 @@ from mailplatform.shell.permissions import Permission
 from monitoring import break_drill, day_charts, figures, own_message, sandbox_order
 from monitoring.drills import allowed, start, stopwatch
 from monitoring.flow import make_flow
-from monitoring.models import Drill, Verdict, WatcherBeat
-from monitoring.readiness import readiness
+from monitoring.models import Drill
 from monitoring.sentence import second_line, sentence
 
 RUNNING_EVERY_S = 0.5
@@ -80,7 +79,7 @@ def _nodes() -> dict[str, Any]:
 
 
 def _notices() -> dict[str, Any]:
-    return {"asking": figures.needs_a_person(), "telling": figures.done_by_itself()}
+    return {"incidents": figures.worst_incidents(), "asking": figures.needs_a_person(), "telling": figures.done_by_itself()}
 
 
 # -- Try it ----------------------------------------------------------------------------------------------------------------
@@ -177,25 +176,4 @@ def _tried(request: HttpRequest, refused: str) -> HttpResponse:
     return redirect("overview")
 
 
-# -- resilience ------------------------------------------------------------------------------------------------------------
-@page(Permission.SEE)
-def health(request: HttpRequest) -> HttpResponse:
-    """What watches, and what it found."""
-    return render(request, "monitoring/health.html", _health())
-
-
-@page(Permission.SEE, under="health")
-def health_live(request: HttpRequest) -> HttpResponse:
-    return fragment(request, "monitoring/_health.html", _health())
-
-
-def _health() -> dict[str, Any]:
-    seen = readiness()
-    parts = [("Database", seen.database), ("Engines", seen.engines), ("Watchers", seen.watcher)]
-    beats = list(WatcherBeat.objects.select_related("zone").order_by("zone__name"))
-    verdicts = list(Verdict.objects.select_related("node")[:30])
-    return {"ready": seen.ready, "parts": parts, "beats": beats, "verdicts": verdicts, "zones": figures.zones()}
-
-
 register(Group.NOW, "Overview", "overview", Permission.SEE, 10)
-register(Group.RESILIENCE, "Health", "health", Permission.SEE, 20)

@@ -17,6 +17,10 @@ from mailplatform.shell.database.rows import select
 from mailplatform.shell.ids import lowest_id_at
 from mailplatform.shell.models import Notice, Severity
 from mailplatform.shell.notices import open_notices
+from monitoring.alerts.incidents import open_incidents
+from monitoring.alerts.models import Incident
+from monitoring.alerts.noticed import COVERED_BY
+from monitoring.alerts.sources import NOTICE
 from monitoring.queue_depth import Queue, queue
 from monitoring.situation import ProviderNow, Situation
 
@@ -24,6 +28,7 @@ T = TypeVar("T")
 SHARED_FOR_S = 1
 DAY_SHARED_FOR_S = 20
 BIN = timedelta(minutes=15)
+MOST_ASKING = 100
 
 _FLOW = """
 SELECT purpose, pool_id, provider_id, sum(attempted)::bigint, min(minute)
@@ -193,9 +198,28 @@ def day() -> list[Bin]:
     return _shared("day", DAY_SHARED_FOR_S, lambda: [Bin(*row) for row in select(_DAY, [now() - timedelta(hours=24)])])
 
 
+def worst_incidents() -> list[Incident]:
+    """Open ones, the worst first; what is part of another is told there."""
+    return list(open_incidents().filter(parent=None)[:6])
+
+
 def needs_a_person() -> list[Notice]:
-    """Open notices that ask for something."""
-    return list(open_notices().filter(severity__gte=Severity.WARNING)[:8])
+    """Open notices that ask for something and are told nowhere else."""
+    return _notices_alone(8)
+
+
+def _asking() -> list[int]:
+    """The severity of each thing that asks for a person: incidents, and notices that are none."""
+    wholes = list(Incident.objects.filter(resolved_at=None, parent=None, severity__gte=Severity.WARNING).values_list("severity", flat=True))
+    return wholes + [notice.severity for notice in _notices_alone(MOST_ASKING)]
+
+
+def _notices_alone(most: int) -> list[Notice]:
+    """Notices that no open incident tells: alert rules may be off, or somebody ended it by hand."""
+    here = Incident.objects.filter(resolved_at=None).values_list("source", "subject", "rule__shipped")
+    known, rules = {(source, subject) for source, subject, _ in here}, {rule for *_, rule in here if rule}
+    found = open_notices().filter(severity__gte=Severity.WARNING).exclude(kind__in=[kind for kind, rule in COVERED_BY.items() if rule in rules])
+    return [one for one in found[: len(known) + most] if (NOTICE + one.kind, one.scope) not in known][:most]
 
 
 def done_by_itself() -> list[Notice]:
@@ -218,7 +242,7 @@ def _read_overview() -> Overview:
     (percentiles, _), (sending, stopped, limited), (given_back, unknowable), (wanted, engines, all_zones, watched) = (
         select(_LATENCY, [lowest_id_at(int((at - timedelta(minutes=5)).timestamp() * 1000))])[0], select(_PATHS)[0], select(_VERDICTS)[0], select(_PLACES)[0],
     )  # fmt: skip
-    asking = open_notices().filter(severity__gte=Severity.WARNING)
+    asking = _asking()
     oldest = depth.oldest_transactional_at
     situation = Situation(
         per_s=sum(row.per_s for row in flow()),
@@ -232,8 +256,8 @@ def _read_overview() -> Overview:
         providers=tuple(provider for _, provider in providers),
         went_twice=unknowable,
         given_back=given_back,
-        notices=asking.count(),
-        critical=asking.filter(severity=Severity.CRITICAL).count(),
+        notices=len(asking),
+        critical=sum(severity >= Severity.CRITICAL for severity in asking),
     )
     median_s, p99_s = percentiles or (None, None)
     return Overview(situation, depth, week_ago, median_s, p99_s, sending, stopped, limited)

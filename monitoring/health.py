@@ -16,8 +16,7 @@ from django.views.decorators.http import require_safe
 from mailplatform.shell.pages import open_to_all
 from monitoring.prometheus import exposition
 from monitoring.readiness import readiness
-from monitoring.this_machine import machine_number
-from monitoring.zones.outage import why_out
+from monitoring.zones.outage import why_out_here
 
 
 def may_see_details(request: HttpRequest) -> bool:
@@ -42,7 +41,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
     now = readiness()
-    out = why_out(settings.ZONE, machine_number()) if now.database.ready else ""
+    out = why_out_here() if now.database.ready else ""
     ready = now.ready and not out
     body: dict[str, object] = {"ready": ready}
     if may_see_details(request):

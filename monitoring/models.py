@@ -6,6 +6,7 @@ from monitoring.alerts.models import AlertRule as AlertRule
 from monitoring.alerts.models import AlertStanding as AlertStanding
 from monitoring.alerts.models import Incident as Incident
 from monitoring.alerts.models import IncidentEntry as IncidentEntry
+from monitoring.alerts.models import ShippedRule as ShippedRule
 from monitoring.alerts.models import Silence as Silence
 from monitoring.dns.models import DnsChange as DnsChange
 from monitoring.dns.models import DnsZone as DnsZone
@@ -20,6 +21,7 @@ from monitoring.endpoints.models import EndpointLook as EndpointLook
 from monitoring.endpoints.models import EndpointVerdict as EndpointVerdict
 from monitoring.endpoints.models import ProbePolicy as ProbePolicy
 from monitoring.endpoints.models import VantagePoint as VantagePoint
+from monitoring.metrics.models import MetricDay as MetricDay
 from monitoring.metrics.models import MetricHour as MetricHour
 from monitoring.metrics.models import MetricMinute as MetricMinute
 from monitoring.metrics.models import MetricSubject as MetricSubject

@@ -1,8 +1,9 @@
 """Prometheus text: the platform's figures, read from the database when asked.
 
-Every process of the platform would tell the same, so nothing is kept in memory between two scrapes. Figures of mail are of the five
-full minutes before (gauges): minutes are dropped with the history, so they are no counters. What never falls while its process lives is a counter.
-What is measured every ten seconds stands in `metrics.exposition`.
+Every process of the platform would tell the same, so nothing is kept in memory between two scrapes. What is measured every ten seconds stands in
+`metrics.exposition`; here is what it has not: whether parts work, what is told of engines and of what mail waits for and came back as, and counters.
+Figures of mail are of the five full minutes before (gauges): minutes are dropped with the history, so they are no counters. What never falls while its
+process lives is a counter.
 """
 
 from collections.abc import Iterator
@@ -12,16 +13,15 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from delivery.webhooks import figures as webhooks
+from delivery.webhooks.figures import in_trouble
 from monitoring.metrics import exposition as measured
-from monitoring.queue_depth import queue
+from monitoring.queue_depth import waiting_by_why
 from monitoring.readiness import readiness
-from pools.purposes import Purpose
 
-_OUTCOMES = ("attempted", "delivered", "deferred", "rerouted", "bounced_recipient", "bounced_message", "bounced_infrastructure", "bounced_destination")
+_FAULTS = ("recipient", "message", "infrastructure", "destination")
 # Long-tail providers come and go by the thousand: they are one series, or the scrape would grow with the world's mail hosts.
 _BY_PROVIDER = f"""
-SELECT CASE WHEN p.is_tail THEN 'others' ELSE p.key END, {", ".join(f"sum(m.{name})::bigint" for name in _OUTCOMES)}
+SELECT CASE WHEN p.is_tail THEN 'others' ELSE p.key END, {", ".join(f"sum(m.bounced_{name})::bigint" for name in _FAULTS)}
   FROM pools_pathminute m JOIN pools_provider p ON p.id = m.provider_id
  WHERE m.minute >= date_trunc('minute', platform_now()) - interval '5 min' AND m.minute < date_trunc('minute', platform_now())
  GROUP BY 1 ORDER BY 1
@@ -51,10 +51,9 @@ class _Platform:
             up.add_metric([name], float(part.ready))
         yield up
         yield _ages("mailplatform_engine_renewed_ago_seconds", "Since an engine's last renewal.", "engine", now.engines.seen)
-        yield _ages("mailplatform_watcher_looked_ago_seconds", "Since a watcher's last beat.", "zone", now.watcher.seen)
         if now.database.ready:
             try:
-                yield from (*_queue(), _outcomes(), *_webhooks(), _returns(), *_counters(), *measured.families())
+                yield from (_waiting(), _bounces(), _webhooks(), _returns(), *_counters(), *measured.families())
             except Error:  # it went away while we asked; what was asked before stands
                 return
 
@@ -66,35 +65,25 @@ def _ages(name: str, says: str, label: str, seen: dict[str, float]) -> Metric:
     return family
 
 
-def _queue() -> Iterator[Metric]:
-    now = queue()
-    rows = GaugeMetricFamily("mailplatform_queue_rows", "Deliveries in a queue table; estimated above 10,000.", labels=["table"])
-    for table, depth in (("ready", now.ready), ("waiting", now.waiting), ("claimed", now.claimed)):
-        rows.add_metric([table], depth.rows)
-    yield rows
-    ready = GaugeMetricFamily("mailplatform_ready_rows", "Claimable deliveries by purpose, among the first 10,000.", labels=["purpose"])
-    for purpose in Purpose:
-        ready.add_metric([purpose.label], now.ready_by_purpose.get(purpose, 0))
-    yield ready
-    waiting = GaugeMetricFamily("mailplatform_waiting_rows", "Waiting deliveries by what they wait for, among the first 10,000.", labels=["for"])
-    for why, count in sorted(now.waiting_by_why.items()):
-        waiting.add_metric([why], count)
-    yield waiting
-
-
-def _outcomes() -> Metric:
-    family = GaugeMetricFamily("mailplatform_attempts_5m", "Attempts of the last five full minutes.", labels=["provider", "outcome"])
-    with connection.cursor() as cursor:
-        cursor.execute(_BY_PROVIDER)
-        for provider, *counts in cursor.fetchall():
-            for outcome, count in zip(_OUTCOMES, counts, strict=True):
-                family.add_metric([provider, outcome], count)
+def _waiting() -> Metric:
+    family = GaugeMetricFamily("mailplatform_waiting_rows", "Waiting deliveries by what they wait for, among the first 10,000.", labels=["for"])
+    for why, count in sorted(waiting_by_why().items()):
+        family.add_metric([why], count)
     return family
 
 
-def _webhooks() -> Iterator[Metric]:
-    yield GaugeMetricFamily("mailplatform_webhook_events_waiting", "Webhook events that wait, counted to 10,001.", value=webhooks.backlog())
-    yield GaugeMetricFamily("mailplatform_webhook_endpoints_in_trouble", "Endpoints that fail again and again, or were disabled.", value=webhooks.in_trouble())
+def _bounces() -> Metric:
+    family = GaugeMetricFamily("mailplatform_bounces_5m", "Bounces of the last five full minutes by whose fault they are.", labels=["provider", "fault"])
+    with connection.cursor() as cursor:
+        cursor.execute(_BY_PROVIDER)
+        for provider, *counts in cursor.fetchall():
+            for fault, count in zip(_FAULTS, counts, strict=True):
+                family.add_metric([provider, fault], count)
+    return family
+
+
+def _webhooks() -> Metric:
+    return GaugeMetricFamily("mailplatform_webhook_endpoints_in_trouble", "Endpoints that fail again and again, or were disabled.", value=in_trouble())
 
 
 def _returns() -> Metric:

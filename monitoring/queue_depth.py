@@ -56,9 +56,13 @@ def queue() -> Queue:
         waiting=_depth("delivery_waiting"),
         claimed=_depth("delivery_claimed"),
         ready_by_purpose=dict(select(_BY_PURPOSE, [LIMIT])),
-        waiting_by_why=dict(select(_WAITING, [LIMIT])),
+        waiting_by_why=waiting_by_why(),
         oldest_transactional_at=select(_OLDEST)[0][0],
     )
+
+
+def waiting_by_why() -> dict[str, int]:
+    return dict(select(_WAITING, [LIMIT]))
 
 
 def _depth(table: str) -> Depth:

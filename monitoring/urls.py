@@ -1,4 +1,4 @@
-"""Monitoring's doors: what machines ask, the overview, nodes, health, drills."""
+"""Monitoring's doors: what machines ask, the overview, nodes, health, drills, incidents."""
 
 from django.urls import include, path
 
@@ -21,7 +21,10 @@ urlpatterns = [
     path("try/break/", console.try_break, name="try_break"),
     path("try/heal/", console.try_heal, name="try_heal"),
     *zones.urlpatterns,
-    path("health/", console.health, name="health"),
-    path("health/live/", console.health_live, name="health_live"),
     path("", include("monitoring.drills.console")),
+    path("", include("monitoring.alerts.incident_pages")),
+    path("", include("monitoring.alerts.rule_pages")),
+    path("", include("monitoring.telling.console")),
+    path("", include("monitoring.health_page.console")),
+    path("", include("monitoring.metrics.explore_page")),
 ]

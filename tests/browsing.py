@@ -58,7 +58,7 @@ def browsing(browser: Any, base_url: str) -> Iterator[Callable[..., Any]]:
     yield open_
     for context in contexts:
         context.close()
-    assert complaints == []
+    assert complaints == [], complaints
 
 
 def audit(page: Any) -> list[list[Any]]:

@@ -36,7 +36,12 @@ def record(actor: object, action: str, target: object, sentence: str, **detail: 
 
 def record_request(request: HttpRequest, action: str, target: object, sentence: str, **detail: Any) -> AuditEntry:
     """The same, for what a person did in the console: with their address."""
-    return record(request.user, action, target, sentence, address=request.META.get("REMOTE_ADDR") or None, request=get_cid() or "", **detail)
+    return record(request.user, action, target, sentence, address=address_of(request), request=get_cid() or "", **detail)
+
+
+def address_of(request: HttpRequest) -> str | None:
+    """Whose request it is; None where the server does not know."""
+    return request.META.get("REMOTE_ADDR") or None
 
 
 @receiver(post_save, sender=LogEntry, dispatch_uid="shell.audit")

@@ -16,7 +16,8 @@ from django.utils.safestring import SafeString
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One line or area. `look` is a state, a purpose, `main` or `quiet`; `dash` is solid, dash or dots, so that no line differs by colour only."""
+    """One line or area. `look` is a state, a purpose, `main`, `quiet` or `line-1` to `line-8`; `dash` is solid, dash or dots, so that no line differs by
+    colour only."""
 
     name: str
     values: Sequence[float | None]
@@ -27,7 +28,10 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """What is drawn. `label` says in words what one sees; `unit` goes to the axis; `height` is the drawing's, in px."""
+    """What is drawn. `label` says in words what one sees; `unit` goes to the axis; `height` is the drawing's, in px.
+
+    `events` are letters that stand in the text beside it, `marks` moments with their words, `bands` spans of time with a look.
+    """
 
     title: str
     label: str
@@ -40,6 +44,8 @@ class Chart:
     logarithmic: bool = False
     height: int = 192
     events: Sequence[tuple[datetime, str]] = field(default_factory=tuple)
+    marks: Sequence[tuple[datetime, str]] = field(default_factory=tuple)
+    bands: Sequence[tuple[datetime, datetime, str]] = field(default_factory=tuple)
 
     @property
     def data(self) -> str:
@@ -54,6 +60,8 @@ class Chart:
                 "unit": self.unit,
                 "height": self.height,
                 "events": [[at.timestamp(), letter] for at, letter in self.events],
+                "marks": [[at.timestamp(), words] for at, words in self.marks],
+                "bands": [[since.timestamp(), until.timestamp(), look] for since, until, look in self.bands],
             }
         )
 
@@ -99,4 +107,4 @@ def look_attribute(look: str) -> SafeString:
     """Which data attribute colours it."""
     if look in ("transactional", "notification", "marketing"):
         return SafeString("data-purpose")
-    return SafeString("data-series" if look in ("main", "quiet") else "data-state")
+    return SafeString("data-series" if look in ("main", "quiet") or look.startswith("line-") else "data-state")

@@ -51,6 +51,13 @@ def offer_undo(request: HttpRequest, kind: str, target: object, sentence: str, *
     }  # fmt: skip
 
 
+def withdraw_undo(request: HttpRequest, kind: str, target: object) -> None:
+    """It was taken back another way: nothing is left to undo."""
+    kept = request.session.get(_KEY)
+    if kept and (kept["kind"], kept["target"]) == (kind, str(target)):
+        del request.session[_KEY]
+
+
 def open_offer(request: HttpRequest) -> Offer | None:
     """The offer that still stands, if any."""
     kept = request.session.get(_KEY)

@@ -16,6 +16,7 @@ class Permission(StrEnum):
     SEE = "see"  # everything else that an operator sees, all tenants'
     STEER = "steer"  # pools, IPs, nodes, queues, drills
     ALERTS = "alerts"  # alert rules and who is told
+    INCIDENTS = "incidents"  # acknowledge, silence, end, note: who is woken must be able to
     PEOPLE = "people"  # accounts, roles, tenants
 
 
@@ -23,8 +24,8 @@ _SEES = {Permission.ACCOUNT, Permission.MAIL, Permission.SEE}
 
 GRANTS: dict[str, frozenset[Permission]] = {
     "viewer": frozenset(_SEES),
-    "staff": frozenset(_SEES | {Permission.ALERTS}),
-    "operator": frozenset(_SEES | {Permission.STEER_MAIL, Permission.STEER, Permission.READ_BODY}),
+    "staff": frozenset(_SEES | {Permission.ALERTS, Permission.INCIDENTS}),
+    "operator": frozenset(_SEES | {Permission.STEER_MAIL, Permission.STEER, Permission.READ_BODY, Permission.INCIDENTS}),
     "administrator": frozenset(Permission),
     "tenant": frozenset({Permission.ACCOUNT, Permission.MAIL, Permission.STEER_MAIL, Permission.READ_BODY}),
 }

@@ -19,6 +19,13 @@ class SilenceAdmin(ModelAdmin):  # type: ignore[misc]
     list_display = ("source", "dimension", "subject", "since", "until", "by", "why", "ended_by")
 
 
+@admin.register(models.ShippedRule)
+class ShippedRuleAdmin(ModelAdmin):  # type: ignore[misc]
+    """Deleting one lets its rule be put in again at the next start."""
+
+    list_display = ("key", "at")
+
+
 @admin.register(models.AlertStanding)
 class AlertStandingAdmin(LookOnly):
     list_display = ("rule", "at")

@@ -64,6 +64,19 @@ class AlertRule(models.Model):
         return self.name
 
 
+class ShippedRule(models.Model):
+    """A shipped rule that was put in once: whoever deletes it is rid of it."""
+
+    key = models.CharField(max_length=60, primary_key=True)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["key"]
+
+    def __str__(self) -> str:
+        return self.key
+
+
 class AlertStanding(models.Model):
     """How a rule stands: by subject, since when it is breached or well again. Written once a tick, only if it changed."""
 
@@ -118,6 +131,10 @@ class Incident(models.Model):
 
     def __str__(self) -> str:
         return self.sentence
+
+    @property
+    def lasted_s(self) -> float | None:
+        return (self.resolved_at - self.since).total_seconds() if self.resolved_at else None
 
 
 class IncidentEntry(models.Model):

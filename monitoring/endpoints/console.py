@@ -12,6 +12,7 @@ from mailplatform.shell.pages import page
 from mailplatform.shell.permissions import Permission
 from monitoring.endpoints.figures import matrix
 from monitoring.endpoints.models import Endpoint
+from monitoring.endpoints.verdicts import out_of_service
 
 
 @page(Permission.SEE)
@@ -32,7 +33,8 @@ def _now() -> dict[str, Any]:
 
 
 def _dead() -> Count | None:
-    dead = Endpoint.objects.filter(enabled=True, state=Endpoint.State.DOWN).count()
+    down = set(Endpoint.objects.filter(enabled=True, state=Endpoint.State.DOWN).values_list("pk", flat=True))
+    dead = len(down - out_of_service()) if down else 0
     return Count(dead, "dead", "broken") if dead else None
 
 

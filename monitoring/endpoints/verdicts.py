@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from mailplatform.shell.database.rows import select
 from mailplatform.shell.notices import clear_notice, raise_notice
 from monitoring.endpoints.models import Endpoint, EndpointVerdict
 from monitoring.endpoints.sightings import Seen
@@ -16,7 +17,14 @@ from monitoring.endpoints.vote import QUORUM_NEEDS, Look, State, Verdict
 
 CHANNEL = "monitoring_endpoints"
 NOTICE = "endpoint_dead"
+ON_PURPOSE = "out of service"  # as the SMTP doors of a drained machine say (delivery.smtpd.serve): dead for clients and for DNS, and nobody's alarm
 PAGE = "/endpoints/"  # by its address: to look it up loads every page of the console, a second or more in the middle of the first verdict
+
+_OUT_OF_SERVICE = """
+SELECT e.id FROM monitoring_endpoint e
+  JOIN LATERAL (SELECT sentence FROM monitoring_endpointverdict WHERE endpoint_id = e.id ORDER BY id DESC LIMIT 1) v ON v.sentence LIKE %(words)s
+ WHERE e.enabled AND e.state = 'down'
+"""
 
 
 def speak(seen: Seen, verdict: Verdict, by: str) -> bool:
@@ -35,6 +43,11 @@ def speak(seen: Seen, verdict: Verdict, by: str) -> bool:
     return True
 
 
+def out_of_service() -> set[int]:
+    """Endpoints that are dead because they turn clients away on purpose."""
+    return {endpoint for (endpoint,) in select(_OUT_OF_SERVICE, {"words": f"%{ON_PURPOSE}%"})}
+
+
 def clear_of_what_is_not_asked() -> None:
     """An endpoint that is gone, switched off, or alive asks for nobody."""
     for name in Endpoint.objects.filter(enabled=False).values_list("name", flat=True):
@@ -44,6 +57,10 @@ def clear_of_what_is_not_asked() -> None:
 def _notice(name: str, verdict: Verdict) -> None:
     if verdict.state is State.UP:
         clear_notice(NOTICE, name)
+        return
+    if ON_PURPOSE in verdict.sentence:
+        sentence = f"The endpoint {name} turns clients away: its server was taken out of service."
+        raise_notice(NOTICE, name, "info", sentence, {"fresh": verdict.fresh}, PAGE)
         return
     weak = "" if verdict.fresh >= QUORUM_NEEDS else f" Only {verdict.fresh} of the {QUORUM_NEEDS} vantage points that a verdict should have looked at it."
     raise_notice(NOTICE, name, "critical", f"The endpoint {name} is dead. {verdict.sentence}{weak}", {"fresh": verdict.fresh}, PAGE)

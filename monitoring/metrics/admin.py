@@ -19,7 +19,7 @@ class MetricSubjectAdmin(LookOnly):
     search_fields = ("label", "key")
 
 
-@admin.register(models.MetricTick, models.MetricMinute, models.MetricHour)
+@admin.register(models.MetricTick, models.MetricMinute, models.MetricHour, models.MetricDay)
 class MetricValuesAdmin(LookOnly):
     list_display = ("metric", "dimension", "at")
     list_filter = ("metric", "dimension")

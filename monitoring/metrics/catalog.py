@@ -59,6 +59,11 @@ class Metric:
     window_s: int = 300  # over how long a SHARE or a COUNT is summed when a rule does not say
     low_is_bad: bool = False
 
+    @property
+    def stored(self) -> tuple[str, ...]:
+        """The keys of what is kept of it: of a SHARE its two counts, else itself."""
+        return self.of or (self.key,)
+
 
 _D = Dimension
 _MAIL = (_D.ALL, _D.ZONE, _D.NODE, _D.POOL, _D.IP, _D.PROVIDER, _D.TENANT, _D.STREAM)
@@ -141,3 +146,17 @@ _ALL = (
 
 METRICS: dict[str, Metric] = {metric.key: metric for metric in _ALL}
 CALENDAR = "collect_ms"  # every tick has it, of all: its rows say when anything was measured
+_HEADINGS = {
+    "queue_ready": "Queue", "accepted": "Mail", "connections": "Connections and TLS", "cpu_share": "Machines", "database_connections_share": "Database",
+    "engines_missing": "The platform's processes", "reputation_score": "Reputation, warming, rehearsals", "collect_ms": "Monitoring itself",
+}  # fmt: skip  # by the first metric under each
+
+
+def groups() -> list[tuple[str, list[Metric]]]:
+    """All metrics in the catalogue's order, under headings."""
+    found: list[tuple[str, list[Metric]]] = []
+    for key, metric in METRICS.items():
+        if key in _HEADINGS:
+            found.append((_HEADINGS[key], []))
+        found[-1][1].append(metric)
+    return found

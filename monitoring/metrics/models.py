@@ -1,4 +1,4 @@
-"""What metrics are kept in: subjects, and for each metric and dimension one row a tick, a minute and an hour, with a value for each subject.
+"""What metrics are kept in: subjects, and for each metric and dimension one row a tick, a minute, an hour and a day, with a value for each subject.
 
 One row holds all subjects of a metric in arrays, in the order of `subjects`: thousands of values a tick are some sixty rows. A subject without a value
 is not in it.
@@ -72,6 +72,13 @@ class MetricHour(_RolledUp):
         constraints = [models.UniqueConstraint(fields=["metric", "dimension", "at"], name="one_row_a_metric_and_hour")]
 
 
+class MetricDay(_RolledUp):
+    """Of UTC. Charts of months read it: a year's hours of one metric lie on some nine thousand pages, its days on 365."""
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["metric", "dimension", "at"], name="one_row_a_metric_and_day")]
+
+
 class MonitoringPolicy(models.Model):
     """The one row that operators edit: how long metrics are kept, and whether anything is judged and told."""
 
@@ -84,6 +91,7 @@ class MonitoringPolicy(models.Model):
     group_from = models.PositiveSmallIntegerField(
         "group from", default=5, validators=between(2, 100), help_text="So many subjects of one rule at once are one incident."
     )
+    judged_at = models.DateTimeField(null=True, editable=False, help_text="The last tick that rules were judged of.")
     heartbeat_url_encrypted = models.BinaryField(null=True, blank=True, editable=False)
     heartbeat_every_s = models.PositiveIntegerField(
         "heartbeat every", default=60, validators=between(10, 3600), help_text="Seconds between two calls of the heartbeat's URL."

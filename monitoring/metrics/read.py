@@ -1,41 +1,26 @@
 """Read: metrics for charts, rules and previews. Subjects go by their keys.
 
-Promises: ticks while they are kept, before that minutes, before that hours; at most so many points as were asked for; what was not measured is None, and so
-is a share of too few. A count that somebody has no value of, in a row that is there, is 0. Never: writes. Large dimensions are read for those subjects
-only that are asked for; asked for none in particular, for the MOST_SUBJECTS that had most.
+Promises: ticks while they are kept, before that minutes, before that hours, of which charts of many months are made by the day; at most so many points as were
+asked for; what was not measured is None, and so is a share of too few. A count that somebody has no value of, in a row that is there, is 0. Never: writes.
+Large dimensions are read for those subjects only that are asked for; asked for none in particular, for the MOST_SUBJECTS that had most.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import accumulate
-from statistics import median
 from typing import Literal
 
 from mailplatform.shell.clock import now
 from mailplatform.shell.database.rows import select
-from monitoring.metrics.catalog import CALENDAR, METRICS, TICK_S, Kind, Metric
+from monitoring.metrics import grain as grains
+from monitoring.metrics.catalog import CALENDAR, METRICS, Kind, Metric
+from monitoring.metrics.grain import GRAINS, HOUR, TICK, Grain
 from monitoring.metrics.models import MetricSubject
-from monitoring.metrics.policy import policy
-from monitoring.metrics.tick import Tick, beginning
+from monitoring.metrics.tick import Tick, beginning, shares, sums
 
 MOST_SUBJECTS = 20
 Point = tuple[datetime, float | None]
 
-
-@dataclass(frozen=True, slots=True)
-class Grain:
-    """One of the three tables."""
-
-    name: Literal["tick", "minute", "hour"]
-    step_s: int
-
-    @property
-    def table(self) -> str:
-        return f"monitoring_metric{self.name}"
-
-
-TICK, MINUTE, HOUR = Grain("tick", TICK_S), Grain("minute", 60), Grain("hour", 3600)
 
 # Each subject's place in a row's arrays is looked up: a row of two hundred is not unfolded for one of them.
 _POINTS = """
@@ -45,7 +30,7 @@ SELECT extract(epoch FROM date_bin(make_interval(secs => %(step)s), t.at, 'epoch
  WHERE t.metric = %(metric)s AND t.dimension = %(dimension)s AND t.at >= %(since)s AND t.at < %(until)s GROUP BY 1, 2
 """
 _MOST = """
-SELECT u.subject FROM (SELECT subjects, values FROM {table} WHERE metric = %(metric)s AND dimension = %(dimension)s AND at >= %(since)s AND at < %(until)s
+SELECT u.subject FROM (SELECT subjects, values FROM {table} t WHERE metric = %(metric)s AND dimension = %(dimension)s AND at >= %(since)s AND at < %(until)s
                         ORDER BY at DESC LIMIT 30) t CROSS JOIN LATERAL unnest(t.subjects, t.values) AS u(subject, value)
  GROUP BY 1 ORDER BY sum(u.value) {order}, 1 LIMIT %(most)s
 """
@@ -64,10 +49,10 @@ def points(
     """By subject, the same moments for all. None: those that had most (or least, where low is bad)."""
     what = METRICS[metric]
     window = timedelta(seconds=what.window_s if what.kind is Kind.SHARE else 0)
-    grain = _grain(since - window, until, most)
-    step_s = _step(grain, since, until, most)
+    grain = grains.of_time(since - window, until, most)
+    step_s = grains.step_of(grain, since, until, most)
     since = beginning(since, step_s)
-    counted = _counts_of(what)
+    counted = what.stored
     ids = _ids(dimension, subjects) if subjects is not None else _most(what, counted[0], dimension, since, until, grain)
     times = [since + timedelta(seconds=step_s * n) for n in range(max(0, -int(-(until - since).total_seconds() // step_s)))]
     if not ids or not times:
@@ -85,9 +70,9 @@ def ticks(
     since: datetime, until: datetime, wanted: Collection[tuple[str, str]], step: Literal["tick", "minute", "hour", "best"] = "best"
 ) -> Iterator[Tick]:
     """In order. Shares are asked for by their counts, which are what is kept."""
-    pairs = sorted({(count, dimension) for metric, dimension in wanted for count in _counts_of(METRICS[metric])})
+    pairs = sorted({(count, dimension) for metric, dimension in wanted for count in METRICS[metric].stored})
     keys = dict(MetricSubject.objects.filter(dimension__in={dimension for _, dimension in pairs}).values_list("pk", "key"))
-    for grain, begin, end in _covered(since, until) if step == "best" else [(_GRAINS[step], since, until)]:
+    for grain, begin, end in grains.covered(since, until) if step == "best" else [(GRAINS[step], since, until)]:
         yield from _ticks(grain, begin, end, pairs, keys)
 
 
@@ -102,9 +87,11 @@ def latest(metric: str, dimension: str, within: timedelta = timedelta(minutes=1)
     what, at = METRICS[metric], now()
     if what.kind is Kind.SHARE:
         since = at - timedelta(seconds=what.window_s)
-        grain = _grain(since, at, 400)
-        numerator, denominator = (_sums(name, dimension, since, at, grain) for name in _counts_of(what))
-        return {key: numerator.get(key, 0.0) / of for key, of in denominator.items() if of >= max(1, what.floor)}
+        grain = grains.of_time(since, at, 400)
+        pairs = [(name, dimension) for name in what.stored]
+        ticks = list(_ticks(grain, since, at, pairs, _keys(dimension)))
+        numerator, denominator = (sums(ticks, *pair) for pair in pairs)
+        return shares(numerator, denominator, what.floor)
     rows = select(_LATEST.format(table=TICK.table), [metric, dimension, at - within, at])
     if not rows:
         return {}
@@ -118,63 +105,11 @@ def labels(dimension: str) -> dict[str, str]:
 
 def subjects_of(metric: str, dimension: str) -> list[MetricSubject]:
     """Those that have had a value in the last day."""
-    name, at = _counts_of(METRICS[metric])[0], now()
+    name, at = METRICS[metric].stored[0], now()
     sql = "SELECT DISTINCT unnest(subjects) FROM {} WHERE metric = %s AND dimension = %s AND at >= %s AND at <= %s"
     found = {row[0] for row in select(sql.format(HOUR.table), [name, dimension, at - timedelta(days=1), at])}
     found |= {row[0] for row in select(sql.format(TICK.table), [name, dimension, at - timedelta(minutes=10), at])}
     return list(MetricSubject.objects.filter(pk__in=found).order_by("label"))
-
-
-def usual(metric: str, dimension: str, subject: str, at: datetime, days: int = 7) -> float | None:
-    """The median of its hours."""
-    since = beginning(at, 3600) - timedelta(days=days)
-    values = [value for _, value in _hours(metric, dimension, subject, since, beginning(at, 3600)) if value is not None]
-    return median(values) if values else None
-
-
-def week_ago(metric: str, dimension: str, subject: str, at: datetime) -> float | None:
-    """The same hour, seven days before."""
-    hour = beginning(at, 3600) - timedelta(days=7)
-    return next((value for _, value in _hours(metric, dimension, subject, hour, hour + timedelta(hours=1))), None)
-
-
-def _hours(metric: str, dimension: str, subject: str, since: datetime, until: datetime) -> list[Point]:
-    what, ids = METRICS[metric], _ids(dimension, [subject])
-    if subject not in ids:
-        return []
-    read = [_read(name, dimension, ids, since, until, 3600, HOUR, what.kind) for name in _counts_of(what)]
-    times = sorted(at for at in read[-1])
-    if what.kind is Kind.SHARE:
-        return _shares(read[0], read[1], ids[subject], times, 3600, 0, what.floor)
-    return [(at, _value(read[0], at, ids[subject], what.kind)) for at in times]
-
-
-# -- which table, and how coarse -------------------------------------------------------------------------------------------
-_GRAINS = {grain.name: grain for grain in (TICK, MINUTE, HOUR)}
-
-
-def _grain(since: datetime, until: datetime, most: int) -> Grain:
-    """The finest that covers the time, and no finer than is shown."""
-    kept, at, span_s = policy(), now(), (until - since).total_seconds()
-    if since >= at - timedelta(hours=kept.ticks_hours) and span_s / TICK_S <= 2 * most:
-        return TICK
-    if since >= at - timedelta(days=kept.minutes_days) and span_s / 60 <= 4 * most:
-        return MINUTE
-    return HOUR
-
-
-def _step(grain: Grain, since: datetime, until: datetime, most: int) -> int:
-    """A multiple of the grain's, so that `most` are enough."""
-    span_s = max(1.0, (until - since).total_seconds())
-    return grain.step_s * max(1, -int(-span_s // (grain.step_s * max(1, most - 1))))
-
-
-def _covered(since: datetime, until: datetime) -> list[tuple[Grain, datetime, datetime]]:
-    kept, at = policy(), now()
-    fine = beginning(at - timedelta(hours=kept.ticks_hours), 3600) + timedelta(hours=1)
-    middle = beginning(at - timedelta(days=kept.minutes_days), 3600) + timedelta(hours=1)
-    spans = ((HOUR, since, min(until, middle)), (MINUTE, max(since, middle), min(until, fine)), (TICK, max(since, fine), until))
-    return [(grain, begin, end) for grain, begin, end in spans if begin < end]
 
 
 # -- rows ------------------------------------------------------------------------------------------------------------------
@@ -185,7 +120,8 @@ def _read(name: str, dimension: str, ids: Mapping[str, int], since: datetime, un
     fold = "avg" if kind is Kind.LEVEL else "sum"
     asked = {"step": step_s, "subjects": list(ids.values()), "metric": name, "dimension": dimension, "since": since, "until": until}
     found: dict[datetime, dict[int, float | None]] = {}
-    for epoch, subject, value in select(_POINTS.format(table=grain.table, fold=fold), asked):
+    table, more = grains.source(grain, since)
+    for epoch, subject, value in select(_POINTS.format(table=table, fold=fold), asked | more):
         found.setdefault(datetime.fromtimestamp(epoch, since.tzinfo), {})[subject] = value
     return found
 
@@ -208,14 +144,6 @@ def _shares(what: Read, of_what: Read, id_: int, times: Sequence[datetime], step
     return made
 
 
-def _sums(name: str, dimension: str, since: datetime, until: datetime, grain: Grain) -> dict[str, float]:
-    keys, sums = _keys(dimension), {}  # type: dict[int, str], dict[str, float]
-    for tick in _ticks(grain, since, until, [(name, dimension)], keys):
-        for key, value in tick.values.get((name, dimension), {}).items():
-            sums[key] = sums.get(key, 0.0) + value
-    return sums
-
-
 def _ticks(grain: Grain, since: datetime, until: datetime, pairs: Sequence[tuple[str, str]], keys: Mapping[int, str]) -> Iterator[Tick]:
     """An hour of ticks, a day of minutes or a month of hours at a time."""
     piece = timedelta(seconds=grain.step_s * 720)
@@ -224,20 +152,17 @@ def _ticks(grain: Grain, since: datetime, until: datetime, pairs: Sequence[tuple
         found: dict[datetime, dict[tuple[str, str], dict[str, float]]] = {}
         for at, metric, dimension, subjects, values in select(_ROWS.format(table=grain.table), asked | {"since": since, "until": min(until, since + piece)}):
             found.setdefault(at, {})[metric, dimension] = {keys[id_]: value for id_, value in zip(subjects, values, strict=True) if id_ in keys}
-        yield from (Tick(at, found[at]) for at in sorted(found))
+        yield from (Tick(at, found[at], step_s=grain.step_s) for at in sorted(found))
         since += piece
 
 
 def _most(what: Metric, name: str, dimension: str, since: datetime, until: datetime, grain: Grain) -> dict[str, int]:
     order = "ASC" if what.low_is_bad else "DESC"
     asked = {"metric": name, "dimension": dimension, "since": since, "until": until, "most": MOST_SUBJECTS}
-    found = [row[0] for row in select(_MOST.format(table=grain.table, order=order), asked)]
+    table, more = grains.source(grain, since)
+    found = [row[0] for row in select(_MOST.format(table=table, order=order), asked | more)]
     keys = dict(MetricSubject.objects.filter(pk__in=found).values_list("pk", "key"))
     return {keys[id_]: id_ for id_ in found if id_ in keys}
-
-
-def _counts_of(what: Metric) -> tuple[str, ...]:
-    return what.of if what.of is not None else (what.key,)
 
 
 def _ids(dimension: str, keys: Sequence[str]) -> dict[str, int]:

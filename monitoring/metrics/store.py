@@ -1,8 +1,8 @@
-"""Store: ticks are kept, rolled up to minutes and hours, and forgotten in time.
+"""Store: ticks are kept, rolled up to minutes, hours and days, and forgotten in time.
 
-Owns: the tables of metrics. Promises: a tick that is there already changes nothing (two collectors at a takeover, a clock that went back); a minute and an hour
-are made of what is kept of them, once they are over, and may be made again; whoever takes over makes those that are missing, a few at a time; so is forgotten.
-Never: holds a value in memory alone. How it fails: as the database does; the next tick makes up for it.
+Owns: the tables of metrics. Promises: a tick that is there already changes nothing (two collectors at a takeover, a clock that went back); a minute, an hour
+and a day are made of what is kept of them, once they are over, and may be made again; whoever takes over makes those that are missing, a few at a time; so is
+forgotten. Never: holds a value in memory alone. How it fails: as the database does; the next tick makes up for it.
 """
 
 from collections.abc import Iterable
@@ -15,8 +15,8 @@ from monitoring.metrics.catalog import CALENDAR, METRICS, Kind
 from monitoring.metrics.policy import policy
 from monitoring.metrics.tick import Tick, beginning
 
-MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
-MINUTES_AT_ONCE, HOURS_AT_ONCE = 15, 2
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+MINUTES_AT_ONCE, HOURS_AT_ONCE, DAYS_AT_ONCE = 15, 2, 2
 FORGOTTEN_AT_ONCE = 200  # rows of one metric, each minute
 _COUNTS = [key for key, metric in METRICS.items() if metric.kind is Kind.COUNT]
 _PAIRS = [(metric.key, str(dimension)) for metric in METRICS.values() if metric.kind is not Kind.SHARE for dimension in metric.dimensions]
@@ -31,7 +31,7 @@ SELECT metric, dimension, %s, subjects::int4[], values::float4[]
   FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[]) AS u(metric, dimension, subjects, values)
 ON CONFLICT (metric, dimension, at) DO NOTHING
 """
-# Of minutes and hours a level's average is that of the averages: every tick of it was there, or it was not measured. Where nothing varied, least and most
+# Of minutes, hours and days a level's average is that of the averages: every tick of it was there, or it was not measured. Where nothing varied, least and most
 # are left out: most levels stand still most of the time.
 _ROLL_UP = """
 INSERT INTO {into} (metric, dimension, at, subjects, values, lows, highs)
@@ -47,10 +47,9 @@ SELECT metric, dimension, %(at)s, array_agg(subject ORDER BY subject), array_agg
 ON CONFLICT (metric, dimension, at) DO UPDATE SET subjects = excluded.subjects, values = excluded.values, lows = excluded.lows, highs = excluded.highs
 """
 _TO_MINUTE = _ROLL_UP.format(into="monitoring_metricminute", of="monitoring_metrictick", low="u.value", high="u.value", more="", names="")
-_TO_HOUR = _ROLL_UP.format(
-    into="monitoring_metrichour", of="monitoring_metricminute", low="coalesce(u.low, u.value)",
-    high="coalesce(u.high, u.value)", more=", t.lows, t.highs", names=", low, high",
-)
+_AGAIN = {"low": "coalesce(u.low, u.value)", "high": "coalesce(u.high, u.value)", "more": ", t.lows, t.highs", "names": ", low, high"}
+_TO_HOUR = _ROLL_UP.format(into="monitoring_metrichour", of="monitoring_metricminute", **_AGAIN)
+_TO_DAY = _ROLL_UP.format(into="monitoring_metricday", of="monitoring_metrichour", **_AGAIN)
 _FIRST = "SELECT min(at) FROM {table} WHERE metric = %s AND dimension = 'all' AND at >= %s"
 _LAST = "SELECT max(at) FROM {table} WHERE metric = %s AND dimension = 'all' AND at <= %s"
 _FORGET = """
@@ -64,6 +63,7 @@ _EVER = datetime(2000, 1, 1, tzinfo=UTC)
 _STEPS = {
     MINUTE: ("monitoring_metricminute", "monitoring_metrictick", _TO_MINUTE, MINUTES_AT_ONCE),
     HOUR: ("monitoring_metrichour", "monitoring_metricminute", _TO_HOUR, HOURS_AT_ONCE),
+    DAY: ("monitoring_metricday", "monitoring_metrichour", _TO_DAY, DAYS_AT_ONCE),
 }
 
 
@@ -75,6 +75,7 @@ class Store:
     _labels: dict[tuple[str, str], str] = field(default_factory=dict)
     _minute: datetime | None = None  # up to here minutes are made
     _hour: datetime | None = None
+    _day: datetime | None = None
     _forgotten: datetime | None = None
 
     def keep(self, tick: Tick) -> None:
@@ -113,14 +114,15 @@ class Store:
             cursor.execute(_TICK, [tick.at, metrics, dimensions, subjects, values])
 
     def _roll_up(self, at: datetime) -> None:
-        """Minutes that are over, then hours whose minutes are made; a former collector's too."""
+        """Minutes that are over, then hours whose minutes are made, then days whose hours are; a former collector's too."""
         self._minute = self._advance(MINUTE, self._minute, beginning(at, 60))
         self._hour = self._advance(HOUR, self._hour, beginning(self._minute, 3600))
+        self._day = self._advance(DAY, self._day, beginning(self._hour, 86_400))
 
     def _advance(self, step: timedelta, known: datetime | None, over: datetime) -> datetime:
         """Make what is missing until `over`, a few at a time; up to where all is made. Who takes over, or finds itself after a clock that went back,
         makes the last one again: it may have had half of it."""
-        into, of, sql, most = _STEPS[step]
+        into, of, _, most = _STEPS[step]
         position = known if known is not None and known <= over else self._ask(_LAST.format(table=into), over) or _EVER
         for _ in range(most):
             if position >= over:
@@ -129,7 +131,7 @@ class Store:
             if first is None or first >= over:
                 return over
             position = beginning(first, int(step.total_seconds()))
-            self._make(sql, position, step)
+            self.make(step, position)
             position += step
         return min(position, over)
 
@@ -139,7 +141,9 @@ class Store:
             found: datetime | None = cursor.fetchone()[0]
         return found
 
-    def _make(self, sql: str, at: datetime, step: timedelta) -> None:
+    def make(self, step: timedelta, at: datetime) -> None:
+        """One minute, hour or day, of what is kept of it."""
+        sql = _STEPS[step][2]
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET LOCAL jit = off")
             cursor.execute(sql, {"at": at, "until": at + step, "counts": _COUNTS, "metrics": [m for m, _ in _PAIRS], "dimensions": [d for _, d in _PAIRS]})
@@ -150,6 +154,7 @@ class Store:
             ("monitoring_metrictick", timedelta(hours=kept.ticks_hours)),
             ("monitoring_metricminute", timedelta(days=kept.minutes_days)),
             ("monitoring_metrichour", timedelta(days=kept.hours_days)),
+            ("monitoring_metricday", timedelta(days=kept.hours_days)),
         )
         with connection.cursor() as cursor:
             for table, keep in tables:

@@ -4,7 +4,7 @@ A level's value is how much there was, a count's how often since the tick before
 A metric that could not be collected is not in `values` at all; a metric that was collected and has no subjects is there, and empty.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,6 +21,7 @@ class Tick:
     at: datetime  # aware: its beginning, a multiple of ten seconds
     values: Mapping[Key, Mapping[str, float]]  # (metric, dimension) -> subject's key -> value
     labels: Mapping[Key, str] = field(default_factory=dict)  # (dimension, subject's key) -> words; may be partial
+    step_s: int = TICK_S  # longer, where a minute or an hour is read as one
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -36,6 +37,20 @@ class Tick:
             values={(metric, dimension): {str(key): float(value) for key, value in of.items()} for metric, dimension, of in said["values"]},
             labels={(dimension, subject): words for dimension, subject, words in said["labels"]},
         )
+
+
+def sums(ticks: Iterable[Tick], metric: str, dimension: str) -> dict[str, float]:
+    """By subject, over all of them."""
+    found: dict[str, float] = {}
+    for tick in ticks:
+        for key, value in tick.values.get((metric, dimension), {}).items():
+            found[key] = found.get(key, 0.0) + value
+    return found
+
+
+def shares(what: Mapping[str, float], of_what: Mapping[str, float], floor: int) -> dict[str, float]:
+    """Of two counts; who has fewer than the floor, or nothing, has none."""
+    return {key: what.get(key, 0.0) / of for key, of in of_what.items() if of >= max(1, floor)}
 
 
 def beginning(moment: datetime, step_s: int = TICK_S) -> datetime:

@@ -42,13 +42,16 @@ class Wish:
     per_hour: int = 60
 
 
-def keep(wish: Wish, who: object, channel: Channel | None = None) -> tuple[Channel, str]:
+def keep(wish: Wish, who: object, channel: Channel | None = None, address: str | None = None) -> tuple[Channel, str]:
     """(the channel, the signing secret if one was just made: it is shown this once)"""
     is_new = channel is None
     channel = channel or Channel(kind=wish.kind)
     if channel.kind != wish.kind:
         raise ChannelRefused("A channel keeps its kind: make another one.")
-    parts = {**opened(channel.secret_encrypted), **{name: part.strip() for name, part in wish.secrets.items() if part.strip()}}
+    before, given = opened(channel.secret_encrypted), {name: part.strip() for name, part in wish.secrets.items() if part.strip()}
+    if before.get(ROUTING) and given.get(URL, before.get(URL)) != before.get(URL) and not given.get(ROUTING):
+        raise ChannelRefused("Give the routing key too: the one that is kept is not sent to another URL.")
+    parts = {**before, **given}
     made = ""
     if wish.kind == Channel.Kind.WEBHOOK and not parts.get(SIGNING):
         parts[SIGNING] = made = new_secret()
@@ -63,20 +66,35 @@ def keep(wish: Wish, who: object, channel: Channel | None = None) -> tuple[Chann
         raise ChannelRefused(" ".join(wrong.messages)) from None
     with transaction.atomic():
         channel.save()
-        audit(who, "channel made" if is_new else "channel changed", channel, f"{'Made' if is_new else 'Changed'} the channel {channel.name}.")
+        did = "Made" if is_new else "Changed"
+        audit(who, f"channel {did.lower()}", channel, f"{did} the channel {channel.name}.", address=address)
     return channel, made
 
 
-def delete(channel: Channel, who: object) -> None:
+def renew(channel: Channel, who: object, address: str | None = None) -> str:
+    """A new signing secret, shown this once; the one before signs nothing any more."""
+    secret = new_secret()
+    with transaction.atomic():
+        channel.secret_encrypted = sealed(**{**opened(channel.secret_encrypted), SIGNING: secret})
+        channel.save(update_fields=["secret_encrypted", "updated_at"])
+        audit(who, "channel secret renewed", channel, f"Made a new signing secret for the channel {channel.name}.", address=address)
+    return secret
+
+
+def delete(channel: Channel, who: object, address: str | None = None) -> None:
     """With its steps and what it was told."""
     with transaction.atomic():
-        audit(who, "channel deleted", channel, f"Deleted the channel {channel.name}.")
+        audit(who, "channel deleted", channel, f"Deleted the channel {channel.name}.", address=address)
         channel.delete()
 
 
-def keep_mail_route(host: str, port: int, security: str, sender: str, who: object, user: str = "", password: str = "") -> MailRoute:
-    """An empty password leaves the one there is, unless the user is emptied too."""
+def keep_mail_route(
+    host: str, port: int, security: str, sender: str, who: object, user: str = "", password: str = "", address: str | None = None
+) -> MailRoute:
+    """An empty password leaves the one there is, unless the user is emptied too. It is never sent to another host than the one that it was given for."""
     row = MailRoute.objects.filter(pk=1).first() or MailRoute(pk=1)
+    if row.password_encrypted and user.strip() and not password and host.strip() != row.host:
+        raise ChannelRefused("Give the password too: the one that is kept is not sent to another host.")
     row.host, row.port, row.security, row.user, row.sender = host.strip(), port, security, user.strip(), sender.strip()
     if password or not row.user:
         row.password_encrypted = encrypt(password.encode()) if password and row.user else None
@@ -84,9 +102,10 @@ def keep_mail_route(host: str, port: int, security: str, sender: str, who: objec
         row.full_clean(exclude=["password_encrypted", "id"])
     except ValidationError as wrong:
         raise ChannelRefused(" ".join(wrong.messages)) from None
+    sentence = f"Monitoring's own mail now leaves by {row} ({row.get_security_display()})."
     with transaction.atomic():
         row.save()
-        audit(who, "mail route changed", "monitoring's mail route", f"Monitoring's own mail now leaves by {row} ({row.get_security_display()}).")
+        audit(who, "mail route changed", "monitoring's mail route", sentence, address=address)
     return row
 
 

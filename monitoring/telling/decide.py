@@ -1,7 +1,7 @@
 """Decide: who is to be told what of an incident at a moment. Pure.
 
 At once and by steps while nobody has acknowledged; not while it is silenced, quiet, or part of another incident; who is not on call is told when their
-hours begin, if it is still open then. Its end is told to those who were told of it.
+hours begin, if it is still open then. Its end is told to those who were told of it, and that somebody has it to those of them that keep waking people.
 """
 
 from collections.abc import Collection, Iterable
@@ -37,10 +37,14 @@ class Wanted:
     after_minutes: int = 0
 
 
-def wanted(case: Case, steps: Iterable[Step], on_call: Collection[int], tells_end: Collection[int], at: datetime) -> list[Wanted]:
+def wanted(
+    case: Case, steps: Iterable[Step], on_call: Collection[int], tells_end: Collection[int], at: datetime, hear_who_has_it: Collection[int] = ()
+) -> list[Wanted]:
     """In the steps' order, each channel at most once an act and time."""
     if case.state == "resolved":
         return [Wanted(Act.RESOLVED, channel) for channel in sorted(case.told) if channel in tells_end]
+    if case.state == "acknowledged":
+        return [Wanted(Act.ACKNOWLEDGED, channel) for channel in sorted(case.told) if channel in hear_who_has_it]
     if case.is_part or case.hushed or case.state != "open":
         return []
     due = [step for step in steps if step.severity <= case.severity and step.channel_id in on_call and _is_due(step, case, at)]

@@ -1,6 +1,7 @@
 """Heartbeat: a dead man's switch. Calls an outside URL as long as the platform is measured; whoever listens there tells people when the calls stop.
 
-Only the acting process calls, and only when a tick was kept in the last minute. A call that fails is a problem on the page and a notice.
+Only the acting process calls, and only when a tick was kept, and judged unless that is switched off, in the last minute. A call that fails is a problem on the
+page and a notice.
 """
 
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -39,7 +40,8 @@ class Heartbeat:
             return
         if asked.heartbeat_at and at - asked.heartbeat_at < timedelta(seconds=asked.heartbeat_every_s):
             return
-        if (worked := measured_at()) is None or worked <= at - WORKED_WITHIN:
+        worked = [measured_at(), *([asked.judged_at] if asked.judging else [])]
+        if any(one is None or one <= at - WORKED_WITHIN for one in worked):
             return
         try:
             url = decrypt(asked.heartbeat_url_encrypted).decode()

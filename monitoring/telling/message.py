@@ -13,6 +13,7 @@ class Act(StrEnum):
 
     OPENED = "opened"
     ESCALATED = "escalated"
+    ACKNOWLEDGED = "acknowledged"
     RESOLVED = "resolved"
     TEST = "test"
 

@@ -78,6 +78,7 @@ class Telling(models.Model):
     class Kind(models.TextChoices):
         OPENED = "opened"
         ESCALATED = "escalated"
+        ACKNOWLEDGED = "acknowledged"
         RESOLVED = "resolved"
         TEST = "test"
 
@@ -90,7 +91,7 @@ class Telling(models.Model):
     key = models.CharField(max_length=200, unique=True, help_text="Of what, to whom, which kind: the same thing is told once.")
     incident = models.ForeignKey("monitoring.Incident", null=True, blank=True, on_delete=models.CASCADE, related_name="tellings")
     channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="tellings")
-    kind = models.CharField(max_length=10, choices=Kind)
+    kind = models.CharField(max_length=12, choices=Kind)
     subject = models.CharField(max_length=200)
     text = models.TextField()
     facts = models.JSONField(default=dict, blank=True, help_text="What a webhook's body is made of.")
@@ -109,7 +110,8 @@ class Telling(models.Model):
         return self.subject
 
 
-OPENINGS = (Telling.Kind.OPENED, Telling.Kind.ESCALATED)  # that say of an incident that it is open; the others tell its end, or are tests
+OPENINGS = (Telling.Kind.OPENED, Telling.Kind.ESCALATED)  # that say of an incident that it is open; the others tell what became of it, or are tests
+HEAR_WHO_HAS_IT = (Channel.Kind.PAGERDUTY,)  # that go on waking people until they are told that somebody has acknowledged
 
 
 class MailRoute(models.Model):

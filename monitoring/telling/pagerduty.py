@@ -14,6 +14,8 @@ def body_of(message: Message, routing_key: str) -> dict[str, object]:
     head = {"routing_key": routing_key, "dedup_key": f"mailplatform:{message.thread}"[:255]}
     if message.act is Act.RESOLVED:
         return {**head, "event_action": "resolve"}
+    if message.act is Act.ACKNOWLEDGED:
+        return {**head, "event_action": "acknowledge"}
     payload = {
         "summary": message.subject[:LONGEST_SUMMARY], "source": "mailplatform", "severity": message.severity,  # its words are ours: info, warning, critical
         "custom_details": {"text": message.text, **message.facts},

@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 
 from mailplatform.shell.models import Severity
-from monitoring.alerts.models import Incident, Silence
+from monitoring.alerts.models import Incident
+from monitoring.alerts.silences import in_force, longest
 from monitoring.metrics.policy import policy
 from monitoring.telling.decide import Case, Step, Wanted, wanted
 from monitoring.telling.hours import within
 from monitoring.telling.message import Act
-from monitoring.telling.models import OPENINGS, Channel, Telling, TellStep
+from monitoring.telling.models import HEAR_WHO_HAS_IT, OPENINGS, Channel, Telling, TellStep
 from monitoring.telling.rows import is_on_call
 from monitoring.telling.words import facts_of, subject_of, text_of
 
@@ -32,15 +33,16 @@ def plan(at: datetime) -> int:
     steps = [Step(*row) for row in TellStep.objects.filter(channel__in=channels).values_list("severity", "after_minutes", "channel_id")]
     awake = {pk for pk, one in channels.items() if is_on_call(one, at)}
     tells_end = {pk for pk, one in channels.items() if one.tells_resolved}
+    hear_who_has_it = {pk for pk, one in channels.items() if one.kind in HEAR_WHO_HAS_IT}
     rows: list[Telling] = []
     recent = Incident.objects.filter(Q(resolved_at=None) | Q(resolved_at__gt=at - LOOKS_BACK))
     incidents = list(recent.exclude(source=OUTAGE).select_related("rule"))
-    told, silences = _told(incidents), list(Silence.objects.filter(since__lte=at, until__gt=at))
+    told, silences = _told(incidents), in_force(at)
     for incident in incidents:
         state = "resolved" if incident.resolved_at else incident.state
-        hushed = _silenced(incident, silences) or _quiet(incident, at)
+        hushed = longest(silences, incident) is not None or _quiet(incident, at)
         case = Case(incident.severity, state, incident.opened_at, incident.parent_id is not None, hushed, told[incident.pk])
-        rows += [_row(incident, one, at) for one in wanted(case, steps, awake, tells_end, at)]
+        rows += [_row(incident, one, at) for one in wanted(case, steps, awake, tells_end, at, hear_who_has_it)]
         if state != "open" or hushed:
             _drop(incident, state, at)
     before = set(Telling.objects.filter(key__in=[row.key for row in rows]).values_list("key", flat=True))
@@ -70,14 +72,9 @@ def _row(incident: Incident, one: Wanted, at: datetime) -> Telling:
 def _drop(incident: Incident, state: str, at: datetime) -> None:
     reasons = {"resolved": "it was over before it was told", "acknowledged": "somebody had acknowledged it by then"}
     why = reasons.get(state, "it is silenced, or its rule is quiet")
-    waiting = Telling.objects.filter(incident=incident, state=Telling.State.WAITING, kind__in=OPENINGS, due_at__lte=at)
+    kinds = (*OPENINGS, Telling.Kind.ACKNOWLEDGED) if state == "resolved" else OPENINGS
+    waiting = Telling.objects.filter(incident=incident, state=Telling.State.WAITING, kind__in=kinds, due_at__lte=at)
     waiting.update(state=Telling.State.DROPPED, answer=why)
-
-
-def _silenced(incident: Incident, silences: list[Silence]) -> bool:
-    return any(
-        one.source in ("", incident.source) and one.dimension in ("", incident.dimension) and one.subject in ("", incident.subject) for one in silences
-    )
 
 
 def _quiet(incident: Incident, at: datetime) -> bool:

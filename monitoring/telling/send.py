@@ -70,7 +70,9 @@ class Send:
 
 def _is_stale(row: Telling) -> bool:
     """Its incident was acknowledged or ended meanwhile: the next planning drops it."""
-    return row.kind in OPENINGS and row.incident is not None and row.incident.state != "open"
+    if row.incident is None:
+        return False
+    return (row.kind in OPENINGS and row.incident.state != "open") or (row.kind == Telling.Kind.ACKNOWLEDGED and row.incident.state == "resolved")
 
 
 def message_of(row: Telling) -> Message:
@@ -121,7 +123,9 @@ def _entry(row: Telling, at: datetime, answer: str, told: bool) -> None:
     if row.incident is None:
         return
     kind = IncidentEntry.Kind
-    words = {"opened": "Told", "escalated": "Told, for nobody had acknowledged,", "resolved": "Told the end to"}[row.kind]
+    words = {
+        "opened": "Told", "escalated": "Told, for nobody had acknowledged,", "acknowledged": "Told the acknowledgement to", "resolved": "Told the end to",
+    }[row.kind]  # fmt: skip
     sentence = f"{words} {row.channel.name}: {answer}." if told else f"{row.channel.name} could not be told: {answer}."
     which = (kind.ESCALATED if row.kind == Telling.Kind.ESCALATED else kind.TOLD) if told else kind.NOT_TOLD
     IncidentEntry.objects.create(incident=row.incident, at=at, kind=which, sentence=sentence, detail={"telling": row.pk})

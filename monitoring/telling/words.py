@@ -9,7 +9,7 @@ from mailplatform.shell.models import Severity
 from monitoring.alerts.models import Incident
 from monitoring.telling.message import Act
 
-PREFIX = {Act.OPENED: "", Act.ESCALATED: "Nobody has acknowledged: ", Act.RESOLVED: "Over: "}
+PREFIX = {Act.OPENED: "", Act.ESCALATED: "Nobody has acknowledged: ", Act.ACKNOWLEDGED: "Somebody has it: ", Act.RESOLVED: "Over: "}
 
 
 def subject_of(incident: Incident, act: Act) -> str:
@@ -24,6 +24,8 @@ def text_of(incident: Incident, act: Act, after_minutes: int = 0) -> str:
     lines += [f"Severity: {Severity(incident.severity).label}", f"Since: {_time(incident.since)}"]
     if incident.resolved_at:
         lines.append(f"Over since: {_time(incident.resolved_at)}, {'ended by ' + incident.resolved_by if incident.resolved_by else 'by itself'}")
+    if incident.acknowledged_at:
+        lines.append(f"Acknowledged: {_time(incident.acknowledged_at)}, by {incident.acknowledged_by}")
     rule = incident.rule
     if rule and rule.runbook:
         lines += ["", "What to do:", rule.runbook]

@@ -16,7 +16,7 @@
   }
   function kindOf(look) {
     if (["transactional", "notification", "marketing"].indexOf(look) >= 0) return "data-purpose";
-    return look === "main" || look === "quiet" ? "data-series" : "data-state";
+    return look === "main" || look === "quiet" || /^line-/.test(look) ? "data-series" : "data-state";
   }
   function withAlpha(colour, alpha) {
     var parts = colour.match(/[\d.]+/g);
@@ -71,23 +71,57 @@
           values: function (u, splits) { return splits.map(function (v) { return data.logarithmic ? (powerOfTen(v) ? v.toLocaleString("en-GB") : "") : words(v, data); }); } }
       ],
       series: [{ label: "UTC", value: function (u, v) { return v === null || v === undefined ? "–" : new Date(v * 1000).toISOString().slice(5, 16).replace("T", " "); } }].concat(series),
-      hooks: { draw: [function (u) { mark(u, data.events, ink); }] }
+      hooks: { drawClear: [function (u) { band(u, host, data.bands); }], draw: [function (u) { mark(u, data.events, ink); say(u, data.marks, ink); }] }
     };
     host.textContent = "";
     drawn.set(host, new uPlot(options, [data.times].concat(shown), host));
   }
 
-  function mark(u, events, ink) { // letters that stand in the text beside the chart
+  function mark(u, events, ink) { // letters that stand in the text beside the chart; where they would lie on each other, the first and the last
+    var c = u.ctx, scale = devicePixelRatio || 1, groups = [];
     (events || []).forEach(function (event) {
-      var x = u.valToPos(event[0], "x", true), c = u.ctx, scale = devicePixelRatio || 1;
+      var x = u.valToPos(event[0], "x", true), last = groups[groups.length - 1];
       if (x < u.bbox.left || x > u.bbox.left + u.bbox.width) return;
+      if (last && x - last.to < 22 * scale) { last.to = x; last.letters.push(event[1]); } else { groups.push({ from: x, to: x, letters: [event[1]] }); }
+      c.save();
+      c.strokeStyle = ink;
+      c.lineWidth = scale;
+      c.beginPath(); c.moveTo(x, u.bbox.top); c.lineTo(x, u.bbox.top + u.bbox.height); c.stroke();
+      c.restore();
+    });
+    c.save();
+    c.fillStyle = ink;
+    c.textAlign = "center";
+    groups.forEach(function (group) {
+      var few = group.letters.length < 3, words = few ? group.letters.join(" ") : group.letters[0] + "\u2013" + group.letters[group.letters.length - 1];
+      c.fillText(words, (group.from + group.to) / 2, u.bbox.top - 2 * scale);
+    });
+    c.restore();
+  }
+
+  function say(u, marks, ink) { // moments with their words, at the foot, each a line higher than the one before
+    (marks || []).forEach(function (one, i) {
+      var x = u.valToPos(one[0], "x", true), c = u.ctx, scale = devicePixelRatio || 1;
+      if (x < u.bbox.left || x > u.bbox.left + u.bbox.width) return;
+      var late = x > u.bbox.left + 0.8 * u.bbox.width;
       c.save();
       c.strokeStyle = c.fillStyle = ink;
       c.lineWidth = scale;
+      c.setLineDash([3 * scale, 3 * scale]);
       c.beginPath(); c.moveTo(x, u.bbox.top); c.lineTo(x, u.bbox.top + u.bbox.height); c.stroke();
-      c.textAlign = "center";
-      c.fillText(event[1], x, u.bbox.top - 2 * scale);
+      c.textAlign = late ? "right" : "left";
+      c.fillText(one[1], x + (late ? -4 : 4) * scale, u.bbox.top + u.bbox.height - (6 + 14 * i) * scale);
       c.restore();
+    });
+  }
+  function band(u, host, bands) { // spans of time, under everything else
+    (bands || []).forEach(function (one) {
+      var left = Math.max(u.bbox.left, u.valToPos(one[0], "x", true)), right = Math.min(u.bbox.left + u.bbox.width, u.valToPos(one[1], "x", true));
+      if (right <= left) return;
+      u.ctx.save();
+      u.ctx.fillStyle = withAlpha(colourOf(host, kindOf(one[2]), one[2]), 0.1);
+      u.ctx.fillRect(left, u.bbox.top, right - left, u.bbox.height);
+      u.ctx.restore();
     });
   }
 

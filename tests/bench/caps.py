@@ -272,4 +272,4 @@ def _feed(platform: Platform, stop: threading.Event) -> None:
 def _submit(client: Client, batch: list[dict[str, str]], serial: int) -> None:
     with contextlib.suppress(OSError, http.client.HTTPException):
         status, answer = client.post("/api/v1/messages/batch", {"messages": batch}, Idempotency_Key=f"caps-{serial}")
-        assert status in (202, 409, 500, 503), answer  # a request in which the clock jumped may fail: that is not what is measured here
+        assert status in (202, 409, 503), answer

@@ -29,6 +29,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
+from pools.binds import CIRCUIT_OPENS_AT
 from tests.bench import _own_network as network
 from tests.bench._two_zones import NODES, WAYS, TwoZones, two_zones
 from tests.bench.crash import LATE, NOBODY_KNOWS, UNKNOWABLE, _cause, _let_go
@@ -50,8 +51,14 @@ AGAIN = """
      WHERE NOT a.engine_id = ANY(%s) AND a.started_at > %s
 """
 FATES = "SELECT count(*) FILTER (WHERE done_at IS NULL), max(done_at) FROM delivery_delivery WHERE id = ANY(%s)"
-LEASED = "SELECT ip.id, host(ip.address) FROM pools_sendingip ip JOIN delivery_iplease l ON l.ip_id = ip.id ORDER BY ip.id"
-CIRCUIT = "SELECT min(updated_at) FROM pools_path WHERE ip_id = %s AND circuit_failures > 0 AND updated_at > %s"
+LEASED = """
+    SELECT ip.id, host(ip.address) FROM pools_sendingip ip JOIN delivery_iplease l ON l.ip_id = ip.id
+     WHERE NOT EXISTS (SELECT 1 FROM pools_path p WHERE p.ip_id = ip.id AND p.circuit_failures > 0) ORDER BY ip.id
+"""
+SHUT = "SELECT provider_id FROM pools_path WHERE ip_id = %s AND circuit_failures > 0"
+CIRCUIT = f"""
+    SELECT min(updated_at) FROM pools_path WHERE ip_id = %s AND circuit_failures >= {CIRCUIT_OPENS_AT} AND updated_at > %s AND NOT provider_id = ANY (%s)
+"""
 
 
 @dataclass
@@ -208,12 +215,18 @@ class Faults:
         return f"found after {found} ms: {who}; {len(hand)} in hand, rerouted {reroute_ms:.0f}, all done {back_ms:.0f} ms later"
 
     def _black_hole(self) -> str:
-        ip, address = self._dice.choice(self._platform.rows(LEASED))
+        """An IP none of whose paths counts failures: it is found when a circuit opens that was closed before. One that counted already proves nothing."""
+        sound = self._until(lambda: self._platform.rows(LEASED), 30)
+        if not sound:
+            self._figures.found["black hole"].append(1000 * BLACK_HOLE_S)
+            return "no IP without a failing path was there"
+        ip, address = self._dice.choice(sound)
+        before = [row[0] for row in self._platform.rows(SHUT, ip)]
         at = datetime.now(UTC)
         network.drop(sources=[address])
         ends = time.monotonic() + BLACK_HOLE_S
         try:
-            shut = self._until(lambda: self._platform.rows(CIRCUIT, ip, at)[0][0], BLACK_HOLE_S)
+            shut = self._until(lambda: self._platform.rows(CIRCUIT, ip, at, before)[0][0], BLACK_HOLE_S)
             time.sleep(max(0.0, ends - time.monotonic()))
         finally:
             network.heal()

@@ -2,11 +2,11 @@
 
 A server of its own. Ticks of ten simulated seconds run back to back while another session writes what engines write: every path's minute, every stream's, and
 the rows of paths. Of each tick is counted the processor time of this process and of its database session: collecting, keeping with rolling up and
-forgetting, and judging where rules are. Then a year of hours, a week of minutes and a day of ticks are really written, with the subjects that
-a tick has, and charts of every metric by every dimension are read over an hour, a day, a week and a year.
+forgetting, and judging where rules are. Then a year of hours, a week of minutes and a day of ticks are really written, with the subjects that a tick has, the
+year's days are made of its hours as the collector makes them, and charts of every metric by every dimension are read over an hour, a day, a week and a year.
 
 core_share          of one core, of ten seconds
-year_gb             of the tables of metrics with their indexes and TOAST, all three filled
+year_gb             of the tables of metrics with their indexes and TOAST, all four filled
 slowest_chart_ms    the slowest of all these charts, each read once
 """
 
@@ -96,7 +96,7 @@ SELECT l.metric, l.dimension, t.at, l.subjects, l.values {more}
 """
 _SIZE = """
 SELECT sum(pg_total_relation_size(c))::float8
-  FROM unnest(ARRAY['monitoring_metrictick', 'monitoring_metricminute', 'monitoring_metrichour']::regclass[]) c
+  FROM unnest(ARRAY['monitoring_metrictick', 'monitoring_metricminute', 'monitoring_metrichour', 'monitoring_metricday']::regclass[]) c
 """
 
 
@@ -201,6 +201,8 @@ def _judging() -> Any:
 def _year(writer: psycopg.Connection[Any], part: int) -> dict[str, float]:
     """Write it; in the short form a twelfth of each, and twelve times its size is told."""
     from monitoring.metrics.catalog import METRICS, Kind
+    from monitoring.metrics.store import DAY, Store
+    from monitoring.metrics.tick import beginning
 
     (like,) = writer.execute("SELECT max(at) FROM monitoring_metrictick").fetchone() or (None,)
     before = (writer.execute(_SIZE).fetchone() or (0.0,))[0]
@@ -214,7 +216,10 @@ def _year(writer: psycopg.Connection[Any], part: int) -> dict[str, float]:
             until = min(end, since + step * 720)
             writer.execute(_FILL.format(into=into, more=more), {"since": since, "until": until, "step": step})
             since = until
-    writer.execute("ANALYZE monitoring_metrictick, monitoring_metricminute, monitoring_metrichour")
+    store = Store()
+    for day in range(HOURS // 24 // part, 0, -1):
+        store.make(DAY, beginning(like, 86_400) - timedelta(days=day))
+    writer.execute("ANALYZE monitoring_metrictick, monitoring_metricminute, monitoring_metrichour, monitoring_metricday")
     size = (writer.execute(_SIZE).fetchone() or (0.0,))[0]
     return {"year_gb": (size - before) * part / 1e9 if part > 1 else size / 1e9}
 

@@ -49,4 +49,4 @@ def test_the_page_shows_what_is_not_open_in_a_bounded_number_of_statements(world
     with CaptureQueriesContext(connection) as queries:
         page = client.get("/pools/shared-transactional/").content.decode()
     assert "127.10.1.1 at Gmail" in page and "/matrix/?pool=shared-transactional" in page
-    assert len(queries) <= 27
+    assert len(queries) <= 29

@@ -10,6 +10,9 @@ import pytest
 
 from delivery.models import Delivery, Waiting
 from mailplatform.shell.clock import now
+from monitoring.alerts.models import Incident
+from monitoring.metrics.models import MetricSubject, MetricTick
+from monitoring.metrics.tick import beginning
 from pools import models as ways
 from pools.models import SendingIP
 from tests.browsing import PHONE, WIDE, audit, browsing, sideways
@@ -98,7 +101,7 @@ def test_no_page_scrolls_sideways_on_a_phone(visit: Any, there: World) -> None:
     some, path = there.deliveries, _stuck(there)
     urls = [f"/messages/{some[name]}/" for name in ("delivered", "held", "queued")]
     urls += ["/messages/", "/queues/", "/pools/", f"/paths/{path.pk}/", f"/ips/{there.ips[0].pk}/", "/providers/", "/tenants/", "/tenants/lumen/", "/domains/"]
-    urls += [f"/providers/{there.providers['microsoft'].pk}/", "/routes/", "/tls/", "/people/", "/audit/", "/account/", "/"]
+    urls += [f"/providers/{there.providers['microsoft'].pk}/", "/routes/", "/tls/", "/people/", "/audit/", "/account/", "/", "/incidents/", _wrong()]
     wide = {}
     for url in urls:
         page.goto(url)
@@ -108,17 +111,49 @@ def test_no_page_scrolls_sideways_on_a_phone(visit: Any, there: World) -> None:
     assert page.locator(".tabs a").count() == 5 and page.locator(".side").is_hidden()
 
 
+def test_an_incident_is_acknowledged_silenced_and_noted(visit: Any, there: World) -> None:
+    page = visit(_wrong(), role="operator")
+    page.get_by_role("button", name="Acknowledge").click()
+    page.get_by_text("It is yours now").wait_for()
+    page.locator("summary", has_text="Silence").click()
+    page.get_by_label("Why").fill("being mended")
+    page.get_by_role("button", name="4 h").click()
+    page.get_by_role("button", name="End the silence").wait_for()
+    page.get_by_label("A note for whoever looks next").fill("A backup runs.")
+    page.keyboard.press("Enter")
+    page.locator(".timeline").get_by_text("A backup runs.").wait_for()
+    assert page.locator(".drawn canvas").count() == 1
+    assert [entry.kind for entry in Incident.objects.get().entries.all()] == ["opened", "acknowledged", "silenced", "note"]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages_are_accessible(visit: Any, there: World, scheme: str) -> None:
     page = visit("/messages/", scheme=scheme)
     wrong, some, path = {}, there.deliveries, _stuck(there)
     messages = [f"/messages/{some[name]}/" for name in ("delivered", "held", "queued")]
-    for url in ("/messages/", *messages, "/queues/", f"/paths/{path.pk}/", "/pools/", "/routes/", "/tls/", "/people/", "/"):
+    for url in ("/messages/", *messages, "/queues/", f"/paths/{path.pk}/", "/pools/", "/routes/", "/tls/", "/people/", "/", "/incidents/", _wrong()):
         page.goto(url)
         found = audit(page)
         if found:
             wrong[url] = found
     assert wrong == {}, json.dumps(wrong, indent=1)
+
+
+def _wrong() -> str:
+    """The page of an incident with a chart."""
+    at = now()
+    for n in range(30):
+        MetricTick.objects.create(metric="cpu_share", dimension="node", at=beginning(at, 10) - timedelta(seconds=10 * n), subjects=[_north().pk], values=[0.9])
+    one = Incident.objects.create(
+        source="rule:1", dimension="node", subject="1", label="north-1", metric="cpu_share", value=0.9, worst=0.95, threshold=0.8, severity=2, opened_at=at,
+        since=at - timedelta(minutes=3), sentence="CPU in use, north-1: 90 %, above 80 % for 3 min",
+    )  # fmt: skip
+    one.entries.create(at=at, kind="opened", sentence=one.sentence)
+    return f"/incidents/{one.pk}/"
+
+
+def _north() -> MetricSubject:
+    return MetricSubject.objects.get_or_create(dimension="node", key="1", defaults={"label": "north-1"})[0]
 
 
 def _stuck(there: World) -> ways.Path:

@@ -108,10 +108,10 @@ def servers(transactional_db: None) -> Iterator[tuple[Pair, str, Sender, House, 
 async def test_what_was_accepted_recorded_and_leased_outlives_its_server(servers: Any, tmp_path: Path) -> None:
     made, url, sender, house, provider_id = servers
     with web_server(url, tmp_path) as port:
-        programs = [Program(port, sender, number) for number in range(6)]
         engine = _Engine(url, house, tmp_path)
         claims = engine.claim(_bid(house, provider_id))
         assert {one.recipient for one in claims} == {"recorded@gmail.com", "never@gmail.com"}
+        programs = [Program(port, sender, number) for number in range(6)]
         await until(lambda: sum(len(program.accepted) for program in programs) > 30, 120)
         (done,) = [one for one in claims if one.recipient == "recorded@gmail.com"]
         with made.out_of_touch():

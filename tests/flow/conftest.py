@@ -9,7 +9,7 @@ from tests.flow.platform import Platform, running, wait_until
 
 @pytest.fixture(scope="session")
 def platform() -> Iterator[Platform]:
-    with running() as platform:
+    with running(MONITORING_HURRY="0.05") as platform:
         yield platform
 
 

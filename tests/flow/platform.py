@@ -207,6 +207,13 @@ class Platform:
         connection.request("GET" if body is None else "POST", path, None if body is None else json.dumps(body), {"Content-Type": "application/json"})
         return json.loads(connection.getresponse().read())
 
+    def page(self, path: str) -> str:
+        """A page of the simulated internet, as it is."""
+        self.sandbox("/api/accepted?since=0&limit=1")  # finds out where it is
+        connection = http.client.HTTPConnection(self._sandbox, timeout=30)
+        connection.request("GET", path)
+        return connection.getresponse().read().decode()
+
     def control(self, action: str, **parameters: object) -> None:
         answer = self.sandbox("/api/control", {"action": action, **parameters})
         assert answer.get("done"), answer

@@ -5,7 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mailplatform.shell import clock
+from monitoring.alerts.judge import Comparison, Rule
+from monitoring.alerts.judging import usual_of
 from monitoring.metrics import read
+from monitoring.metrics.catalog import METRICS
 from monitoring.metrics.models import MetricHour, MetricMinute, MetricSubject, MetricTick, MonitoringPolicy
 from monitoring.metrics.store import Store
 from monitoring.metrics.tick import Tick, beginning
@@ -109,9 +112,11 @@ def test_the_usual_is_the_median_of_the_hours_before() -> None:
     for n in range(1, 8 * 24):
         value = 1000.0 if n % 5 == 0 else 10.0
         MetricHour.objects.create(metric="attempted", dimension="all", at=hour - timedelta(hours=n), subjects=[subject.pk], values=[value])
-    assert read.usual("attempted", "all", "all", hour) == 10
-    assert read.week_ago("attempted", "all", "all", hour) == 10
-    assert read.usual("attempted", "all", "nobody", hour) is None
+    compared = (Comparison.TIMES_MEDIAN, Comparison.TIMES_WEEK)
+    usual, week_ago = (usual_of(Rule(1, METRICS["attempted"], "all", one, window_s=3600), hour, hour) for one in compared)
+    assert usual.of("all", hour) == 10
+    assert week_ago.of("all", hour) == 10
+    assert usual.of("nobody", hour) is None
 
 
 def test_latest_is_the_last_minutes_word() -> None:

@@ -13,6 +13,7 @@ from mailplatform.shell.models import Notice
 from monitoring.beats import Beater
 from monitoring.models import AgentBeat, NodeReport, Verdict
 from pools.failover.models import FailoverPolicy, NodeReturn
+from tests.queue.house import OURS
 
 from .conftest import StandIn, World, until
 
@@ -87,7 +88,7 @@ def test_an_engine_whose_session_ended_is_killed_and_replaced(world: World) -> N
     time.sleep(0.3)
     # The session's end would end this simple stand-in too: stopped first, it cannot notice.
     engine.signal(signal.SIGSTOP)
-    its_lock = "locktype = 'advisory' AND classid = 19792 AND objid::bigint = %s AND objsubid = 2"
+    its_lock = f"locktype = 'advisory' AND classid = 19792 AND objid::bigint = %s AND objsubid = 2 AND {OURS}"
     world.query(f"SELECT pg_terminate_backend(pid) FROM pg_locks WHERE {its_lock}", engine.engine_id)
     took = until(lambda: evicted(world, engine), 20, "evicted")
     verdict = Verdict.objects.get()

@@ -89,7 +89,8 @@ def test_a_cut_ends_by_the_agents_own_clock(world: World) -> None:
         until(lambda: Fault.objects.get(pk=row.pk).obeyed_at is not None, 20, "it was obeyed")
         last = lambda: AgentBeat.objects.get().at  # noqa: E731
         until(lambda: now() - last() > timedelta(seconds=1), 5, "it was silent")
-        assert not world.query("SELECT 1 FROM pg_stat_activity WHERE application_name LIKE '%north-1' AND pid <> pg_backend_pid()"), "its sessions are gone"
+        its_sessions = "application_name LIKE '%north-1' AND datname = current_database() AND pid <> pg_backend_pid()"
+        assert not world.query(f"SELECT 1 FROM pg_stat_activity WHERE {its_sessions}"), "its sessions are gone"
         until(lambda: now() - last() < timedelta(seconds=0.5), 10, "it was back")
         until(lambda: Fault.objects.get(pk=row.pk).ended_at is not None, 5, "the fault's end")
     finally:

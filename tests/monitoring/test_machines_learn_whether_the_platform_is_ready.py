@@ -55,12 +55,11 @@ def test_the_token_opens_metrics_and_a_wrong_one_does_not(client: Client, platfo
         assert client.get("/metrics", headers={"Authorization": f"Bearer {token}"}, REMOTE_ADDR="192.0.2.7").status_code == status
 
 
-def test_metrics_are_prometheus_text_with_queue_engines_and_outcomes(client: Client, platform: None) -> None:
+def test_metrics_are_prometheus_text_with_engines_and_bounces(client: Client, platform: None) -> None:
     tail = Provider.objects.create(key="mx:a.example", name="a.example", is_tail=True)
     last_minute = now().replace(second=0, microsecond=0) - timedelta(minutes=1)
-    PathMinute.objects.create(ip_id=1, provider_id=tail.pk, minute=last_minute, attempted=7, delivered=5, deferred=2)
+    PathMinute.objects.create(ip_id=1, provider_id=tail.pk, minute=last_minute, attempted=7, delivered=5, bounced_recipient=2)
     text = client.get("/metrics").content.decode()
     samples = {(s.name, *sorted(s.labels.values())): s.value for family in text_string_to_metric_families(text) for s in family.samples}
     assert samples["mailplatform_ready", "engines"] == 1
-    assert samples["mailplatform_queue_rows", "ready"] == 0
-    assert samples["mailplatform_attempts_5m", "delivered", "others"] == 5
+    assert samples["mailplatform_bounces_5m", "others", "recipient"] == 2

@@ -11,6 +11,7 @@ from mailplatform.shell.models import Notice
 from monitoring.rhythm import Rhythm
 from monitoring.steward import NOTICE, Round, Steward
 from tests.monitoring.conftest import until
+from tests.queue.house import OURS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -68,7 +69,7 @@ def test_a_steward_whose_session_ends_takes_the_lock_anew(transactional_db: None
     steward = Running("only", made)
     until(lambda: made, 5, "it acted")
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid <> pg_backend_pid()")
+        cursor.execute(f"SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted AND {OURS} AND pid <> pg_backend_pid()")
         assert cursor.rowcount == 1
     count = len(made)
     until(lambda: len(made) > count + 2, 6, "it acted again")

@@ -15,6 +15,9 @@ from mailplatform.tenants.models import SendingDomain, Tenant
 from pools.models import DomainProvider, Node, Pool, PoolMember, Provider, SendingIP, Stream, Zone
 from pools.purposes import Purpose
 
+# pg_locks shows all databases of a server, and the tests' other workers have theirs beside this one.
+OURS = "database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+
 
 def connect(**options: Any) -> psycopg.Connection:
     """A plain connection to this test's database, as engines have them."""

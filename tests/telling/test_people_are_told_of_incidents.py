@@ -13,6 +13,7 @@ from standardwebhooks import Webhook
 
 from delivery.webhooks.signature import new_secret
 from mailplatform.shell.clock import now
+from monitoring.alerts import incidents
 from monitoring.alerts.models import AlertRule, IncidentEntry, Silence
 from monitoring.metrics.models import MonitoringPolicy
 from monitoring.telling.asked import send_test, who_will_be_told
@@ -52,8 +53,10 @@ def test_all_kinds_of_channels_hear_of_it_and_of_its_end(tmp_path: Path, setting
         one = incident()
         assert (plan(now()), plan(now())) == (4, 0)
         until(Send(), all_settled)
-        one.state, one.resolved_at = "resolved", now()
-        one.save()
+        incidents.acknowledge(one, "Ada")
+        assert plan(now()) == 1
+        until(Send(), all_settled)
+        incidents.resolve(one, "Ada")
         assert plan(now()) == 4
         until(Send(), all_settled)
         by_path = {path: [each for each in heard.heard if each.path == path] for path in ("/signed", "/slack", "/pager")}
@@ -66,9 +69,9 @@ def test_all_kinds_of_channels_hear_of_it_and_of_its_end(tmp_path: Path, setting
     assert ended.event["data"]["state"] == "resolved"
     assert by_path["/slack"][0].event["attachments"][0]["color"].startswith("#")
     assert [(each.event["event_action"], each.event["dedup_key"]) for each in by_path["/pager"]] == [
-        ("trigger", f"mailplatform:incident:{one.pk}"), ("resolve", f"mailplatform:incident:{one.pk}")
+        (action, f"mailplatform:incident:{one.pk}") for action in ("trigger", "acknowledge", "resolve")
     ]  # fmt: skip
-    assert one.entries.filter(kind=IncidentEntry.Kind.TOLD).count() == 8
+    assert one.entries.filter(kind=IncidentEntry.Kind.TOLD).count() == 9
 
 
 def test_a_certificate_of_another_name_gets_no_mail(tmp_path: Path, settings: Any) -> None:

@@ -56,7 +56,7 @@ class Receiver:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                body = self.rfile.read(int(self.headers["Content-Length"] or 0))
                 heard = Heard(self.path, {name.lower(): value for name, value in self.headers.items()}, body, time.monotonic())
                 receiver.heard.append(heard)
                 status, headers, answer = receiver.answers(heard)
@@ -66,6 +66,8 @@ class Receiver:
                 self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
                 self.wfile.write(answer)
+
+            do_GET = do_POST
 
             def log_message(self, *_: object) -> None:
                 pass

@@ -1,6 +1,7 @@
 """What others see of us: webhooks that wait, doors and their certificates, and sending domains whose DNS is wrong."""
 
 from mailplatform.shell.database.rows import select
+from monitoring.endpoints.verdicts import out_of_service
 from monitoring.metrics.catalog import Dimension as D
 from monitoring.metrics.certificates import Certificates
 from monitoring.metrics.gather.moment import Moment, Values, added, of_all
@@ -33,7 +34,8 @@ class Doors:
         self._certificates = certificates
 
     def gather(self, moment: Moment) -> Values:
-        dead = {str(endpoint): is_dead for endpoint, is_dead in select(_ENDPOINTS)}
+        on_purpose = out_of_service()
+        dead = {str(endpoint): 0.0 if endpoint in on_purpose else is_dead for endpoint, is_dead in select(_ENDPOINTS)}
         days = {key: left for key, left in self._certificates.days_left(moment.at).items() if key in dead}
         return {
             ("endpoints_dead", D.ALL): of_all(sum(dead.values())),

@@ -31,6 +31,11 @@ def provider_key(id_: int | None) -> str:
     return str(id_) if id_ else SMALL
 
 
+def id_of(key: str) -> int | None:
+    """Of a subject that is a row."""
+    return int(key) if key.isdecimal() else None
+
+
 @dataclass(frozen=True, slots=True)
 class Places:
     zone_of: Mapping[int, int] = field(default_factory=dict)  # node -> zone
