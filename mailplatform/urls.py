@@ -4,6 +4,7 @@ from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
+admin.autodiscover()
 # The admin has no login of its own: rate limits and second factors are allauth's, and a tenant user gets 403.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 

@@ -82,7 +82,7 @@ def _web(options: Options) -> Program:
     command = [
         sys.executable, "-m", "gunicorn", "mailplatform.wsgi", "--bind", f"{host}:{options.port}", "--workers", "2", "--threads", "4",
         "--worker-tmp-dir", _memory_folder(), "--timeout", "60", "--graceful-timeout", "5", "--max-requests", "20000", "--max-requests-jitter", "2000",
-        "--limit-request-line", "8190", "--log-level", "warning", "--no-control-socket",
+        "--limit-request-line", "8190", "--log-level", "warning", "--no-control-socket", "--preload",
     ]  # fmt: skip
     if options.certificate:
         command += ["--certfile", options.certificate, "--keyfile", options.certificate_key]
@@ -93,7 +93,7 @@ def _cluster(name: str, node: str, zone: str = "") -> Program:
     environment = {"Q_CLUSTER_NAME": name, "NODE": node, "ZONE": zone}
     short = f"cluster-{node}" if node else f"cluster-{name}"
     # supervisord signals the cluster's parent alone: workers that get SIGTERM too would drop their tasks.
-    return Program(short, _manage("delivery_cluster" if node else "qcluster"), environment=environment, stop_wait_s=DRAIN_S + 2)
+    return Program(short, _manage("delivery_cluster" if node else "qcluster", "--skip-checks"), environment=environment, stop_wait_s=DRAIN_S + 2)
 
 
 def _sandbox(options: Options, ports: Ports) -> Program:
@@ -112,8 +112,8 @@ def _web_inside(options: Options) -> str:
     return "" if options.certificate or ":" in host else f"{host}:{options.port}"
 
 
-def _manage(command: str) -> tuple[str, ...]:
-    return (sys.executable, str(ROOT / "manage.py"), command)
+def _manage(*command: str) -> tuple[str, ...]:
+    return (sys.executable, str(ROOT / "manage.py"), *command)
 
 
 def _memory_folder() -> str:

@@ -9,6 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+import mailplatform.urls  # noqa: F401  it finds the admin's pages
 from delivery.models import Delivery, Suppression
 from mailplatform.shell.secrets import decrypt
 from mailplatform.tenants import keys

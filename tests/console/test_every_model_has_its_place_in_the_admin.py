@@ -5,6 +5,7 @@ from django.apps import apps
 from django.contrib import admin
 from django.urls import reverse
 
+import mailplatform.urls  # noqa: F401  it finds the admin's pages
 from tests.console.world import World
 
 OWN_APPS = ("shell", "tenants", "pools", "delivery", "warming", "monitoring")

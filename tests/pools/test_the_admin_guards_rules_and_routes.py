@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.test import Client
 from django.urls import reverse
 
+import mailplatform.urls  # noqa: F401  it finds the admin's pages
 from mailplatform.shell.models import AuditEntry
 from mailplatform.shell.secrets import decrypt
 from mailplatform.tenants.models import User
