@@ -339,7 +339,7 @@ _DELIVERY_CLUSTER = {
     "workers": env.int("ENGINES_PER_NODE", default=1),
     "timeout": 2 * _ENGINE_SLICE_S,
     "retry": 4 * _ENGINE_SLICE_S,
-    "poll": 0.1,
+    "poll": 0.25,
     "recycle": 1,
 }
 Q_CLUSTER = {**_CLUSTER, "name": "jobs", "ALT_CLUSTERS": {name: _DELIVERY_CLUSTER for name in [Q_CLUSTER_NAME] if name != "jobs"}}

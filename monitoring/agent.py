@@ -124,10 +124,12 @@ class NodeAgent:
         now = now_s()
         engines = look(connection, self.node)
         self._hold(engines)
+        buried = False
         for judgement in self.judge.look(now, [self._sight(engine) for engine in engines], incarnation):
             engine = next(e for e in engines if e.engine_id == judgement.engine_id)
             if not self._starving.excuses(judgement, self._held[engine.engine_id], engine.renewed_at) and judgement.opinion.is_verdict:
                 self._bury(connection, engine, judgement)
+                buried = True
         if self._drills.is_due(now):
             self._drill(connection)
         if self._report.is_due(now):
@@ -136,7 +138,7 @@ class NodeAgent:
                 retire(connection, self.node)
             reports.write_report(connection, self.node, reports.vitals(self.data_dir, (process.pid for process in self._held.values() if not process.gone)))
         if self.keeps_slots:
-            self._keep_slots(connection, now)
+            self._keep_slots(connection, now, look(connection, self.node) if buried else engines)
             if self._orphans.is_due(now) and (lost := self._cluster.orphans()):
                 self._cluster.end("its main process is gone", lost)
         if self._journals.is_due(now) and (left := self._left_behind()) and not (self._sweeper and self._sweeper.is_alive()):
@@ -166,17 +168,16 @@ class NodeAgent:
             return
         condemned = condemn(connection, engine, judgement, self.name, self._journal_of(engine.engine_id))
         if condemned is not None:
-            self._keep_slots(connection, now_s())
+            if self.keeps_slots:
+                self._keep_slots(connection, now_s(), look(connection, self.node))
             self._tell(condemned)
 
     def _tell(self, condemned: Condemned) -> None:
         frozen = condemned.kind is Verdict.Kind.FROZEN
         tell(condemned.engine.name, condemned.kind, condemned.given_back, condemned.unknowable, "killed and replaced" if frozen else "replaced")
 
-    def _keep_slots(self, connection: psycopg.Connection[Any], now: float) -> None:
-        if not self.keeps_slots:
-            return
-        occupied = self._occupied(connection)
+    def _keep_slots(self, connection: psycopg.Connection[Any], now: float, engines: Sequence[EngineSeen]) -> None:
+        occupied = [engine.slot for engine in engines]
         tasks = clusters.engine_tasks(connection, self.node) if self.slots.vacant(occupied, self._wanted) else {}
         after_outage = now - self._outage_ended_s < AFTER_OUTAGE_S
         for action in self.slots.step(now, occupied, self._wanted, {slot: state for slot, (state, _) in tasks.items()}, after_outage):
@@ -189,9 +190,6 @@ class NodeAgent:
                 clusters.discard(connection, tasks[action.slot][1])
             else:
                 clusters.enqueue_engine(self.node, action.slot)
-
-    def _occupied(self, connection: psycopg.Connection[Any]) -> list[int]:
-        return [engine.slot for engine in look(connection, self.node)]
 
     def _drill(self, connection: psycopg.Connection[Any]) -> None:
         if allowed():

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 
-TAKEN_WITHIN_S = 5.0  # a cluster that works takes a task within its polling interval of 0.1 s
+TAKEN_WITHIN_S = 5.0  # a cluster that works takes a task within its polling interval of a quarter of a second
 TAKEN_AFTER_OUTAGE_S = 2.0  # django-q2's pusher sleeps 10 s when it lost the database: a new cluster is there sooner
 STARTS_WITHIN_S = 10.0  # from taken to the engine's row
 SETTLED_S = 10.0  # an engine that lived this long was no false start

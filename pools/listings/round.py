@@ -9,7 +9,8 @@ listings stay as they are; a steward that died has forgotten first looks, and th
 import ipaddress
 import random
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 
@@ -62,7 +63,8 @@ class ListingsRound:
         self._tidy(policy, asked, at)
         if policy.enabled and zones.may_ask():
             self._pace.per_s = policy.questions_per_s
-            jobs = [job for job in (*(self._job(zone, policy, at) for zone in asked), self._names_job(policy, at)) if job is not None]
+            wanted = _wanted()
+            jobs = [job for job in (*(self._job(zone, policy, at, wanted[zone.zone]) for zone in asked), self._names_job(policy, at)) if job is not None]
             if jobs:
                 self._under_way.update(job.key for job in jobs)
                 asking.start(jobs, settings.RESOLVER, self._pace, self._results)
@@ -130,7 +132,7 @@ class ListingsRound:
         return True
 
     # -- who is due -------------------------------------------------------------------------------------------------------
-    def _job(self, zone: DnsblZone, policy: ListingPolicy, at: datetime) -> Job | None:
+    def _job(self, zone: DnsblZone, policy: ListingPolicy, at: datetime, wanted: Collection[str]) -> Job | None:
         live = settings.MAIL_MODE == zones.LIVE
         used = zone.questions_asked if zone.questions_on == at.date() else 0
         if zone.zone in self._under_way or (live and zone.questions_per_day and used >= zone.questions_per_day):
@@ -142,17 +144,16 @@ class ListingsRound:
             every_s = interval_s(policy.ask_every_s, zone.ask_every_s, zone.questions_per_day, len(subjects), live)
             self._due[zone.zone] = at + timedelta(seconds=every_s * self._rng.uniform(1 - JITTER, 1 + JITTER))
         else:
-            subjects = self._second_looks(zone.zone, policy, at)
+            subjects = self._second_looks(zone.zone, policy, at, wanted)
         return Job(zone.zone, at, zones.facts_of(zone), subjects) if subjects else None
 
-    def _second_looks(self, zone: str, policy: ListingPolicy, at: datetime) -> tuple[str, ...]:
+    def _second_looks(self, zone: str, policy: ListingPolicy, at: datetime, wanted: Collection[str]) -> tuple[str, ...]:
         """Who was seen once, and whom a person wants looked at now."""
         after = timedelta(seconds=policy.confirm_after_s)
         waiting = {subject for subject, first in self._firsts.get(zone, {}).items() if at - first.at >= after and at >= self._again.get(zone, at)}
         if waiting:
             self._again[zone] = at + after
-        wanted = Listing.objects.filter(zone=zone, cleared_at=None).exclude(look_wanted_at=None).select_related("ip")
-        return tuple(sorted(waiting | {subject_of(row) for row in wanted}))
+        return tuple(sorted(waiting.union(wanted)))
 
     def _subjects(self, zone: DnsblZone) -> tuple[str, ...]:
         if zone.lists == Subject.DOMAIN:
@@ -191,3 +192,11 @@ class ListingsRound:
         if gone or self._notices_at is None or at >= self._notices_at:
             self._notices_at = at + timedelta(seconds=NOTICES_EVERY_S)
             clear_old_notices()
+
+
+def _wanted() -> Mapping[str, Collection[str]]:
+    """By list, whom a person wants looked at now."""
+    wanted: defaultdict[str, set[str]] = defaultdict(set)
+    for row in Listing.objects.filter(cleared_at=None).exclude(look_wanted_at=None).select_related("ip"):
+        wanted[row.zone].add(subject_of(row))
+    return wanted
