@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 DOWN_AFTER_S = 15.0
 LOOK_EVERY_S = 2.0
 READ_EVERY_S = 10.0
+FIGURES_EVERY_S = 60.0  # on disk
 AGAIN_AFTER_S = (10.0, 30.0, 60.0, 120.0, 300.0)
 FIGURES, EVER = ("queue_ready", "queue_waiting"), timedelta(days=8)  # longer than ticks may be kept
 LOCK = 7_303_110_004  # of who writes the incident
@@ -51,7 +52,7 @@ class Sentinel:
         self._down_after_s, self._look_every_s = down_after_s, look_every_s
         self._memory, self._saved = load(file), Memory()
         self._answered_s = time.monotonic()
-        self._read_s = float("-inf")
+        self._read_s = self._saved_s = float("-inf")
         self._tries: dict[int, tuple[int, float]] = {}  # by channel: how often, when again
         self._flying: dict[int, Future[str]] = {}
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="outage")
@@ -99,7 +100,7 @@ class Sentinel:
         rows = Channel.objects.filter(enabled=True, steps__severity__lte=Severity.CRITICAL, steps__after_minutes=0).distinct()
         wanted = tuple(remembered(row) for row in rows.order_by("id"))
         fresh = Memory(wanted, mail_route(), policy().telling, _figures(), self._memory.outage)
-        if replace(fresh, figures={}) != replace(self._saved, figures={}) or time.monotonic() - self._read_s >= 60:
+        if replace(fresh, figures={}) != replace(self._saved, figures={}) or time.monotonic() - self._saved_s >= FIGURES_EVERY_S:
             self._keep(fresh)
         self._memory, self._read_s = fresh, time.monotonic()
 
@@ -107,7 +108,7 @@ class Sentinel:
         self._memory = memory
         try:
             save(self._file, memory)
-            self._saved = memory
+            self._saved, self._saved_s = memory, time.monotonic()
         except OSError as error:
             log.warning("The memory of channels cannot be written: %s", short(error))
 
