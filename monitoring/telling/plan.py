@@ -1,6 +1,7 @@
 """Plan: makes rows of what is to be told, of incidents and steps. Each key is written once, whoever plans, however often.
 
-Never: sends. What is not wanted any more before it is told (acknowledged, over, silenced) is dropped, with the reason.
+Never: sends. What is not wanted any more before it is told (acknowledged, over, silenced) is dropped, with the reason; what a silence swallowed is due again
+when the silence ends and the incident is still open.
 """
 
 from collections import defaultdict
@@ -20,11 +21,12 @@ from monitoring.telling.rows import is_on_call
 from monitoring.telling.words import facts_of, subject_of, text_of
 
 LOOKS_BACK = timedelta(days=1)  # for the ends of incidents
+HUSHED = "it is silenced, or its rule is quiet"
 OUTAGE = "platform:database"  # told by whoever found it, without the database
 
 
 def plan(at: datetime) -> int:
-    """How many rows are new."""
+    """How many rows are new, or due again."""
     if not policy().telling:
         return 0
     channels = {channel.pk: channel for channel in Channel.objects.filter(enabled=True)}
@@ -48,7 +50,19 @@ def plan(at: datetime) -> int:
     before = set(Telling.objects.filter(key__in=[row.key for row in rows]).values_list("key", flat=True))
     new = [row for row in rows if row.key not in before]
     Telling.objects.bulk_create(new, ignore_conflicts=True)
-    return len(new)
+    return len(new) + _take_up_again(rows, before, at)
+
+
+def _take_up_again(rows: list[Telling], known: set[str], at: datetime) -> int:
+    """Nothing that is wanted now is silenced now: of what is known, the rows that a silence dropped have outlived it."""
+    swallowed = Telling.objects.filter(key__in=known, state=Telling.State.DROPPED, answer=HUSHED)
+    by_key = {row.key: row for row in rows}
+    found = list(swallowed)
+    for row in found:
+        fresh = by_key[row.key]
+        row.state, row.answer, row.due_at, row.tries, row.text, row.facts = Telling.State.WAITING, "", at, 0, fresh.text, fresh.facts
+    Telling.objects.bulk_update(found, ["state", "answer", "due_at", "tries", "text", "facts"])
+    return len(found)
 
 
 def _told(incidents: list[Incident]) -> defaultdict[int, frozenset[int]]:
@@ -71,7 +85,7 @@ def _row(incident: Incident, one: Wanted, at: datetime) -> Telling:
 
 def _drop(incident: Incident, state: str, at: datetime) -> None:
     reasons = {"resolved": "it was over before it was told", "acknowledged": "somebody had acknowledged it by then"}
-    why = reasons.get(state, "it is silenced, or its rule is quiet")
+    why = reasons.get(state, HUSHED)
     kinds = (*OPENINGS, Telling.Kind.ACKNOWLEDGED) if state == "resolved" else OPENINGS
     waiting = Telling.objects.filter(incident=incident, state=Telling.State.WAITING, kind__in=kinds, due_at__lte=at)
     waiting.update(state=Telling.State.DROPPED, answer=why)

@@ -14,7 +14,7 @@ from standardwebhooks import Webhook
 from delivery.webhooks.signature import new_secret
 from mailplatform.shell.clock import now
 from monitoring.alerts import incidents
-from monitoring.alerts.models import AlertRule, IncidentEntry, Silence
+from monitoring.alerts.models import AlertRule, Incident, IncidentEntry, Silence
 from monitoring.metrics.models import MonitoringPolicy
 from monitoring.telling.asked import send_test, who_will_be_told
 from monitoring.telling.hours import on_call
@@ -161,6 +161,24 @@ def test_nobody_is_told_of_what_is_silenced_quiet_a_part_or_switched_off() -> No
     assert plan(at + timedelta(hours=8)) == 2
     incident(2, subject="grave", rule=night, opened_at=at)
     assert plan(at) == 1
+
+
+def test_what_a_silence_swallowed_is_told_when_it_ends_and_the_incident_does_not() -> None:
+    with Receiver() as receiver:
+        channel("slack", secret_encrypted=sealed(url=receiver.url()))
+        at = now()
+        incident(subject="still burning", opened_at=at)
+        over = incident(subject="over by then", opened_at=at)
+        assert plan(at) == 2
+        Silence.objects.create(since=at, until=at + timedelta(hours=1), by="Ada")
+        assert plan(at + timedelta(seconds=5)) == 0
+        assert list(Telling.objects.values_list("state", flat=True)) == ["dropped", "dropped"]
+        Incident.objects.filter(pk=over.pk).update(state="resolved", resolved_at=at + timedelta(minutes=30))
+        assert plan(at + timedelta(minutes=59)) == 0
+        assert plan(at + timedelta(minutes=61)) == 1
+        until(Send(), lambda: Telling.objects.filter(state="told").count() == 1, at + timedelta(minutes=62))
+        assert [json.loads(one.body)["text"] for one in receiver.heard] and Telling.objects.get(state="told").incident_id != over.pk
+        assert plan(at + timedelta(minutes=63)) == 0
 
 
 def test_more_than_a_channels_rate_is_said_in_one_word() -> None:
