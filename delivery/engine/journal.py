@@ -2,7 +2,7 @@
 
 Owns: DATA/journal/engine-ID.journal, and beside it `.old` while a full one waits for its last answers to be recorded; then it is kept for ten
 minutes, under the number of its turn and the life of the database server in which that was: a standby that takes over may not have the last records.
-One line each, written at once with write(2), so that it survives the engine's death (not the machine's: that is flushed every 50 ms):
+One line each, in the kernel's hands at once (`tape`), so that it survives the engine's death (not the machine's: that is flushed every 50 ms):
 
     B attempt   the delivery was begun
     D attempt   the final dot is about to be written
@@ -14,8 +14,6 @@ How it fails: a full disk raises JournalFailed; no dot is written without its li
 """
 
 import contextlib
-import errno
-import os
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -28,6 +26,7 @@ from uuid import UUID
 import orjson
 from psycopg import Connection, Cursor
 
+from delivery.engine.tape import Tape
 from delivery.queue.record import record
 from delivery.queue.settled import AttemptRow, Settled
 from mailplatform.shell.database.incarnation import life_of
@@ -78,22 +77,20 @@ class Journal:
         self.life = ""  # of the database server, as a connection told last
         self._turn = 0
         self._old = old_of(self.path)
-        self._fd = self._open()
-        self._size = 0
+        self._tape = Tape(self.path)
         self._open_ids: set[UUID] = set()
         self._before_rotation: set[UUID] | None = None
-        self._torn = False
         self.rests_until_s = 0.0
 
     def begun(self, attempt: UUID) -> None:
         self._open_ids.add(attempt)
-        self._write(b"B " + attempt.hex.encode() + b"\n")
+        self._write(b"B " + attempt.hex.encode())
 
     def dot(self, attempt: UUID) -> None:
-        self._write(b"D " + attempt.hex.encode() + b"\n")
+        self._write(b"D " + attempt.hex.encode())
 
     def answer(self, settled: Settled) -> None:
-        self._write(b"A " + orjson.dumps(settled) + b"\n")
+        self._write(b"A " + orjson.dumps(settled))
 
     def recorded(self, attempts: Iterable[UUID]) -> None:
         """These are in the database now; the old file goes when nothing in it is open any more."""
@@ -104,7 +101,7 @@ class Journal:
             if not self._before_rotation:
                 self._keep_old()
                 self._before_rotation = None
-        elif self._size > ROTATE_BYTES:
+        elif self._tape.size > ROTATE_BYTES:
             self._rotate()
 
     def forget(self, deliveries: Collection[UUID]) -> None:
@@ -113,27 +110,25 @@ class Journal:
         self.recorded([attempt for attempt in self._open_ids if delivery_of(attempt) in gone])
 
     def flush(self) -> None:
-        """Bring it to the disk: what a whole machine's death may take is the answers since the last flush."""
-        os.fdatasync(self._fd)
+        """Bring it to the disk, in a thread: what a whole machine's death may take is the answers since the last flush."""
+        tape = self._tape
+        try:
+            tape.flush()
+        except OSError:
+            if tape is self._tape:  # else it was rotated away meanwhile
+                raise
 
     def close(self, keep: bool) -> None:
-        os.close(self._fd)
+        self._tape.close()
         if not keep:  # its leave was committed after all its records: a standby that has the one has the others
             remove(self.path)
 
     def _write(self, line: bytes) -> None:
-        if self._torn:  # what was cut off must not swallow what follows
-            line = b"\n" + line
         try:
-            written = os.write(self._fd, line)
+            self._tape.write(line)
         except OSError as error:
             self.rests_until_s = time.monotonic() + CLAIMS_REST_S
             raise JournalFailed(error.errno, error.strerror) from error
-        self._size += written
-        self._torn = written < len(line)
-        if self._torn:
-            self.rests_until_s = time.monotonic() + CLAIMS_REST_S
-            raise JournalFailed(errno.ENOSPC, "the journal took half a line")
 
     def answers(self, claimed: Mapping[UUID, int]) -> dict[UUID, Settled]:
         """The answers to deliveries, by how often they had been tried, that the database still calls claimed. In a thread: it reads all that is kept."""
@@ -152,13 +147,10 @@ class Journal:
                 path.unlink()
 
     def _rotate(self) -> None:
-        os.close(self._fd)
+        self._tape.close()
         self.path.rename(self._old)
         self._before_rotation = set(self._open_ids)
-        self._fd, self._size = self._open(), 0
-
-    def _open(self) -> int:
-        return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._tape = Tape(self.path)
 
 
 def life_mark(life: str) -> str:

@@ -1,12 +1,13 @@
 """An exception of ours, at any moment of a conversation, neither forgets what the provider said nor settles a delivery twice."""
 
 import asyncio
+import errno
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from delivery.engine import journal as journals
+from delivery.engine import tape
 from delivery.engine.journal import read
 from delivery.queue.settled import Settled
 from pools.outcomes import Reason, Verdict
@@ -110,26 +111,16 @@ async def test_without_a_journal_no_dot_is_written(tmp_path: Path, monkeypatch: 
     """A full disk: nothing is begun that could not be told afterwards; it goes back as it came, and claims rest."""
     with Peer(_takes) as peer:
         bench = Bench(tmp_path, peer)
-        with open("/dev/full", "wb") as full:  # noqa: ASYNC230, PTH123
-            monkeypatch.setattr(bench.hands.journal, "_fd", full.fileno())
-            (job,) = bench.give(claim())
-            working = bench.start()
-            await until(lambda: not bench.hands.in_hand)
-            working.cancel()
-            await asyncio.gather(working, return_exceptions=True)
+        monkeypatch.setattr(tape.os, "posix_fallocate", _is_full)
+        (job,) = bench.give(claim())
+        working = bench.start()
+        await until(lambda: not bench.hands.in_hand)
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
     assert peer.messages == [] and bench.settled == []
     assert job.id in bench.hands._returning
     assert bench.hands.journal.rests_until_s > 0
 
 
-def test_a_line_that_a_full_disk_cut_swallows_none_that_follows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mailplatform.shell.ids import attempt_id
-
-    journal, (first, second) = journals.Journal(tmp_path, 5), [attempt_id(claim().id, 1) for _ in range(2)]
-    write = journals.os.write
-    monkeypatch.setattr(journals.os, "write", lambda fd, line: write(fd, line[:10]))
-    with pytest.raises(journals.JournalFailed):
-        journal.begun(first)
-    monkeypatch.setattr(journals.os, "write", write)
-    journal.dot(second)
-    assert len(read(journal.path).unknowable) == 1
+def _is_full(fd: int, offset: int, length: int) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")

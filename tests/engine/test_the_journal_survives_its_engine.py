@@ -47,7 +47,7 @@ def test_a_torn_last_line_is_no_line(tmp_path: Path) -> None:
     journal.begun(attempt)
     journal.dot(attempt)
     journal.answer(_answer(attempt))
-    size = journal.path.stat().st_size
+    size = len(journal.path.read_bytes().rstrip(b"\0"))
     for cut in (1, 20, 100):
         os.truncate(journal.path, size - cut)
         assert read(journal.path).answers == ()

@@ -59,4 +59,4 @@ def test_a_message_in_whose_hands_engines_die_twice_is_held(platform: Platform) 
 
 def _dot_written(platform: Platform, engine: int) -> bool:
     journal = platform.data / "journal" / f"engine-{engine}.journal"
-    return journal.exists() and any(line.startswith(b"D ") for line in journal.read_bytes().splitlines()[-1:])
+    return journal.exists() and any(line.startswith(b"D ") for line in journal.read_bytes().rstrip(b"\0").splitlines()[-1:])
