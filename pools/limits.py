@@ -59,6 +59,11 @@ class Gcra:
     def allows(self, now_s: float) -> bool:
         return self.earliest(now_s) <= now_s
 
+    def begin(self) -> None:
+        """A first one that waits for what a former owner may have sent need not: something else keeps that below the rate."""
+        if self._ends is None:
+            self._next_s = float("-inf")
+
     def spend(self, now_s: float, waited: bool = False) -> int:
         """One goes now; its number, for `answered`. `waited`: it stood in line for this turn, so its delay is nobody's pause."""
         if (ends := self._ends) is None:
@@ -100,13 +105,15 @@ class Slots:
     """Connections of one path against its limit."""
 
     limit: int
+    most: int | None = None  # what the provider takes, where the limit is our own and lower; None: the limit
     open: int = 0
     _ending: int = 0  # of the open ones, those that end because the limit fell
     _lingering: list[float] = field(default_factory=list)  # until when each closed one still counts
 
     def free(self, now_s: float) -> int:
-        """How many more may be opened now."""
-        return max(0, self.limit - self.counted(now_s))
+        """How many more may be opened now: what still lingers counts with the provider, and takes nothing of a lower limit of our own."""
+        most = self.limit if self.most is None else self.most
+        return max(0, min(self.limit - self.open, most - self.counted(now_s)))
 
     def counted(self, now_s: float) -> int:
         """How many the provider may count now."""

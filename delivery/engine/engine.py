@@ -34,6 +34,7 @@ from pools.windows import MARK_EVERY_S
 
 TOP_UP_S = 0.05
 LOOK_EVERY_S, LOOK_AGAIN_S = 1.0, 0.1
+LETTING_GO_S = 0.2  # between looks while an IP is being let go: nobody sends from it meanwhile
 LEAVE_S = 10.0  # a connection that hangs for longer is reported as open, and counts for the next owner
 DRAIN_S, FLUSH_S = 7.0, 2.0  # together under the ten seconds that a stop may take
 log = structlog.get_logger(__name__)
@@ -195,6 +196,8 @@ class Engine:
                 now = time.monotonic()
                 await hands.in_database(save_paths, pictures([path for path in hands.paths.values() if worth_telling(path, now)], now, hands.to_wall))
                 await self._let_ips_go()
+                if self._leaving:
+                    due_s = min(due_s, time.monotonic() + LETTING_GO_S)
                 await hands.in_database(save_state, hands.id, hands.state())
                 await hands.scopes.exchange(lambda: hands.now().timestamp())
                 hands.share_out()

@@ -268,6 +268,10 @@ class Path:
             self.rests += rests
         else:
             self.allowance = Allowance.of(self.caps.per_hour, self.caps.per_day)
+        if (per_hour := self.caps.per_hour) is not None:
+            for meter in self.rates:
+                if per_hour <= meter.rate.per:  # no owner ever sends more in an hour than this rate lets go in its period
+                    meter.begin()
         by = PROBATION if self.trial.probation else WARMING
         self.pace = Pace.of(self.caps, by, self.owned_since_s, self.pace) if self.trial.paced else None
 
@@ -359,6 +363,7 @@ class Path:
         self.limits = self.profile
         for learned in holds:
             self.limits = limits_now(self.limits, learned, wall_s)
+        self.slots.most = self.limits.connections
         if self.trial.share < 100:
             self.limits = shared_out(self.limits, self.trial.share)
         self.slots.limit = self.limits.connections

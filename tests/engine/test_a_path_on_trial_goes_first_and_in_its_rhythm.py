@@ -82,6 +82,22 @@ def test_a_share_scales_connections_and_rates_and_what_may_be_in_hand() -> None:
     assert (path.limits.connections, path.limits.per_second) == (20, 10)
 
 
+def test_a_returning_nodes_share_leaves_a_connection_beside_those_of_a_dead_owner() -> None:
+    """A tenth of five connections is one; a dead owner's one that may still stand takes one of the provider's five, not that."""
+    path = _path(Trial(share=10), connections=5)
+    path.take_over({}, 0, 0.0, 0.0, open_connections=1)
+    assert path.slots.limit == 1 and path.slots.free(0.0) == 1
+    path.take_over({}, 0, 0.0, 0.0, open_connections=4)
+    assert path.slots.free(0.0) == 0
+
+
+@pytest.mark.parametrize(("per_hour", "waits"), [(20, False), (21, True), (None, True)])
+def test_a_new_owner_waits_a_turn_unless_the_hours_cap_keeps_below_the_rate_by_itself(per_hour: int | None, waits: bool) -> None:
+    path = Path.new(1, 1, Profile(per_second=20), owned_since_s=1000.0)
+    path.look("open", 100, Trial(warm_per_hour=per_hour), 1000.0, 0.0)
+    assert (path.next_send_s(1000.0) > 1000.0) is waits
+
+
 # -- its rhythm -------------------------------------------------------------------------------------------------------
 
 

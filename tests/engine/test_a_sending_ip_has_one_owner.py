@@ -11,6 +11,7 @@ from delivery.engine.owned import let_go, take_and_look
 from delivery.engine.path import FORMER_CONNECTIONS_S, Path
 from delivery.engine.persist import pictures, save_paths, worth_telling
 from delivery.queue.fence import leave, register
+from delivery.queue.wake import CHANNEL, LOOK
 from pools.models import Node, SendingIP
 from pools.models import Path as PathRow
 from pools.providers.profile import Profile
@@ -110,6 +111,16 @@ def test_a_dead_engines_ips_wait_for_no_restart_and_go_back_to_one_that_stays(en
     assert len(own) == len(leaving) == 2
     let_go(engines.raw, b, leaving)
     assert engines.look(again, engines.north)[0] == leaving
+
+
+def test_who_lets_an_ip_go_tells_the_others_to_look(engines: Engines) -> None:
+    a = engines.new(engines.north, 0)
+    engines.look(a, engines.north)
+    with connect() as other:
+        other.execute(f"LISTEN {CHANNEL}")
+        let_go(engines.raw, a, engines.ids[:2])
+        let_go(engines.raw, a, engines.ids[:2])  # they are gone: nothing to look for
+        assert [told.payload for told in other.notifies(timeout=0.5)] == [LOOK]
 
 
 def test_the_next_owner_leaves_room_for_what_a_dead_one_last_reported(engines: Engines) -> None:

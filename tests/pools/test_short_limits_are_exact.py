@@ -127,6 +127,26 @@ def test_connections_of_a_former_owner_count_for_a_while() -> None:
     assert slots.free(0) == 2 and slots.free(60) == 5
 
 
+@given(most=st.integers(1, 5), limit=st.integers(1, 5), steps=STEPS)
+def test_a_lower_limit_of_our_own_and_the_providers_hold_both(most: int, limit: int, steps: list[tuple[str, float]]) -> None:
+    slots, now, lingering = Slots(min(limit, most), most), 0.0, []
+    for what, gap in steps:
+        now += gap
+        if what == "take":
+            slots.take(now)
+        elif slots.open:
+            slots.give_back(now, peer_closed=what == "closed")
+            lingering += [now + LINGER_S] if what == "dropped" else []
+        assert slots.open <= min(limit, most)
+        assert slots.open + sum(until > now for until in lingering) <= most
+
+
+def test_what_a_former_owner_left_takes_nothing_of_a_lower_limit_of_our_own() -> None:
+    slots = Slots(1, most=5)
+    slots.keep_free(3, until_s=60)
+    assert slots.take(0) and not slots.take(0)
+
+
 def test_a_dropped_connection_counts_for_a_second_more() -> None:
     slots = Slots(1)
     assert slots.take(0)
