@@ -11,10 +11,12 @@ import os
 import signal
 import socket
 import struct
+from collections import deque
 from collections.abc import Iterator, Sequence
 
-from delivery.sign.dkim import Signer
-from delivery.sign.keyring import sign_message
+from delivery.sign.dkim import Draft, Signer
+from delivery.sign.eight import Eight
+from delivery.sign.keyring import drafts_of
 
 LENGTH = struct.Struct("<I")
 MESSAGE = struct.Struct("<BQ32sB")  # kind, seconds since 1970, the body's hash, how many keys; then their numbers, then the head
@@ -22,7 +24,7 @@ NUMBER = struct.Struct("<I")
 KEY_KIND, MESSAGE_KIND = 1, 2
 SIGNED, REFUSED = b"\x00", b"\x01"
 READ_BYTES = 256 * 1024
-TOGETHER = 8  # so many answers are written at once
+TOGETHER = 8  # so many are signed, and their answers written, at once
 NICE = 5  # on a busy machine the loops that talk go first: they hand over what is signed, and ask for more
 
 
@@ -66,39 +68,59 @@ class _Desk:
 
     def __init__(self) -> None:
         self._signers: dict[int, Signer] = {}
+        self._eight = Eight.here()
 
-    def take(self, frame: bytes) -> bytes | None:
-        """The answer's frame; None when none is due."""
-        if frame[0] == KEY_KIND:
-            (number,) = NUMBER.unpack_from(frame, 1)
-            domain, selector, algorithm, pem = frame[1 + NUMBER.size :].split(b"\n", 3)
-            self._signers[number] = Signer(domain.decode(), selector.decode(), algorithm.decode(), pem)
-            return None
+    def answers(self, frames: Sequence[bytes]) -> bytes:
+        """To the messages among these frames, in their order; all are signed together, and none spoils another's answer."""
+        asked = [self._drafts(frame) for frame in frames if not self._learned(frame)]
+        if self._eight:
+            self._eight.sign([draft for drafts in asked if not isinstance(drafts, Exception) for draft in drafts])
+        return b"".join([_answer_frame(drafts) for drafts in asked])
+
+    def _learned(self, frame: bytes) -> bool:
+        """Whether it was a key."""
+        if frame[0] != KEY_KIND:
+            return False
+        (number,) = NUMBER.unpack_from(frame, 1)
+        domain, selector, algorithm, pem = frame[1 + NUMBER.size :].split(b"\n", 3)
+        signer = self._signers[number] = Signer(domain.decode(), selector.decode(), algorithm.decode(), pem)
+        if self._eight:
+            self._eight.learn(signer)
+        return True
+
+    def _drafts(self, frame: bytes) -> list[Draft] | Exception:
         try:
-            return framed(SIGNED + self._sign(frame))
+            _, at_s, body_hash, count = MESSAGE.unpack_from(frame)
+            head_at = MESSAGE.size + count * NUMBER.size
+            signers = [self._signers[number] for (number,) in NUMBER.iter_unpack(frame[MESSAGE.size : head_at])]
+            return drafts_of(signers, frame[head_at:], body_hash, at_s)
         except Exception as error:
-            return framed(REFUSED + f"{type(error).__name__}: {error}".encode())
+            return error
 
-    def _sign(self, frame: bytes) -> bytes:
-        _, at_s, body_hash, count = MESSAGE.unpack_from(frame)
-        head_at = MESSAGE.size + count * NUMBER.size
-        signers = [self._signers[number] for (number,) in NUMBER.iter_unpack(frame[MESSAGE.size : head_at])]
-        return sign_message(signers, frame[head_at:], body_hash, at_s)
+
+def _answer_frame(drafts: list[Draft] | Exception) -> bytes:
+    try:
+        if isinstance(drafts, Exception):
+            raise drafts
+        return framed(SIGNED + b"".join([draft.whole() for draft in drafts]))
+    except Exception as error:
+        return framed(REFUSED + f"{type(error).__name__}: {error}".encode())
 
 
 def serve(sock: socket.socket) -> None:
     """Until the other end is closed."""
-    frames, desk = Frames(), _Desk()
-    while data := sock.recv(READ_BYTES):
-        answers: list[bytes] = []
-        for frame in frames.feed(data):
-            if answer := desk.take(frame):
-                answers.append(answer)
-            if len(answers) >= TOGETHER:
-                sock.sendall(b"".join(answers))
-                answers.clear()
-        if answers:
-            sock.sendall(b"".join(answers))
+    frames, desk, waiting = Frames(), _Desk(), deque[bytes]()
+    while True:
+        try:
+            data = sock.recv(READ_BYTES, socket.MSG_DONTWAIT if waiting else 0)
+        except BlockingIOError:
+            pass
+        else:
+            if not data:
+                return
+            waiting.extend(frames.feed(data))
+        if waiting:
+            sock.sendall(desk.answers([waiting.popleft() for _ in range(min(TOGETHER, len(waiting)))]))
 
 
 if __name__ == "__main__":

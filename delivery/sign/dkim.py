@@ -9,6 +9,7 @@ mail that waited in somebody's queue must still verify. Never: keeps keys (deliv
 import base64
 import hashlib
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -113,6 +114,24 @@ def _folded_names(names: bytes, width: int = 70) -> bytes:
     return b"\r\n ".join(lines)[:-1]
 
 
+@dataclass(slots=True)
+class Draft:
+    """A signature field that wants its signature."""
+
+    signer: "Signer"
+    field: bytes  # all but the signature
+    signed: bytes  # what the signature is of
+    _signature: bytes = b""
+
+    def signed_by(self, signature: bytes) -> None:
+        """Made elsewhere, with the signer's key; empty: it was not."""
+        self._signature = signature
+
+    def whole(self) -> bytes:
+        """The field; it goes above the head that was signed."""
+        return b"DKIM-Signature: " + self.field + _folded(base64.b64encode(self._signature or self.signer.signature(self.signed))) + b"\r\n"
+
+
 class Signer:
     """One key of one domain. `sign` gives the whole field; it goes above the head that was signed."""
 
@@ -124,7 +143,7 @@ class Signer:
         wanted = {RSA: rsa.RSAPrivateKey, ED25519: ed25519.Ed25519PrivateKey}.get(algorithm)
         if wanted is None or not isinstance(key, wanted):
             raise ValueError(f"The key of {selector}._domainkey.{domain} is no {algorithm} key.")
-        self._key = key
+        self.key = key
         self._tags = f"v=1; a={algorithm}; c=relaxed/relaxed; d={domain};\r\n s={selector}; t=".encode("ascii")
 
     def __repr__(self) -> str:
@@ -132,7 +151,7 @@ class Signer:
 
     def private_pem(self) -> bytes:
         """For another process that signs (delivery.sign.apart); never for anything that is kept."""
-        return self._key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        return self.key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 
     def sign(self, head: bytes, body_hash: bytes, at_s: int) -> bytes:
         """A complete folded `DKIM-Signature` field for this head (all lines that are to be sent under it)."""
@@ -141,15 +160,18 @@ class Signer:
 
     def sign_lines(self, names: bytes, lines: bytes, body_hash: bytes, at_s: int) -> bytes:
         """The same from `signed_lines(head)`, which several signers of one message share."""
-        unsigned = b"%b%d;\r\n h=%b;\r\n bh=%b;\r\n b=" % (self._tags, at_s, _folded_names(names), base64.b64encode(body_hash))
-        signed = b"%bdkim-signature:%b" % (lines, relaxed_value(unsigned))
-        return b"DKIM-Signature: " + unsigned + _folded(base64.b64encode(self._sign(signed))) + b"\r\n"
+        return self.draft(names, lines, body_hash, at_s).whole()
 
-    def _sign(self, data: bytes) -> bytes:
-        if isinstance(self._key, rsa.RSAPrivateKey):
-            return self._key.sign(data, _PKCS1, _SHA256)
-        assert isinstance(self._key, ed25519.Ed25519PrivateKey)
-        return self._key.sign(hashlib.sha256(data).digest())  # the hash is signed, not the text (RFC 8463 §3)
+    def draft(self, names: bytes, lines: bytes, body_hash: bytes, at_s: int) -> Draft:
+        """The same, still without its signature."""
+        unsigned = b"%b%d;\r\n h=%b;\r\n bh=%b;\r\n b=" % (self._tags, at_s, _folded_names(names), base64.b64encode(body_hash))
+        return Draft(self, unsigned, b"%bdkim-signature:%b" % (lines, relaxed_value(unsigned)))
+
+    def signature(self, signed: bytes) -> bytes:
+        if isinstance(self.key, rsa.RSAPrivateKey):
+            return self.key.sign(signed, _PKCS1, _SHA256)
+        assert isinstance(self.key, ed25519.Ed25519PrivateKey)
+        return self.key.sign(hashlib.sha256(signed).digest())  # the hash is signed, not the text (RFC 8463 §3)
 
 
 def make_key(algorithm: str) -> tuple[bytes, str]:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from delivery.sign.dkim import RSA, Signer, signed_lines
+from delivery.sign.dkim import RSA, Draft, Signer, signed_lines
 from mailplatform.shell.secrets import CannotDecrypt, decrypt
 
 log = logging.getLogger(__name__)
@@ -83,8 +83,13 @@ class Keyring:
         return signer
 
 
-def sign_message(signers: Sequence[Signer], head: bytes, body_hash: bytes, at_s: int) -> bytes:
-    """All signature fields, RSA's first; they go above the head. Each signs the message, none signs another's signature."""
+def drafts_of(signers: Sequence[Signer], head: bytes, body_hash: bytes, at_s: int) -> list[Draft]:
+    """All signature fields of one message, RSA's first. Each signs the message, none signs another's signature."""
     names, lines = signed_lines(head)
     ordered = sorted(signers, key=lambda signer: signer.algorithm != RSA)
-    return b"".join([signer.sign_lines(names, lines, body_hash, at_s) for signer in ordered])
+    return [signer.draft(names, lines, body_hash, at_s) for signer in ordered]
+
+
+def sign_message(signers: Sequence[Signer], head: bytes, body_hash: bytes, at_s: int) -> bytes:
+    """The same, signed; they go above the head."""
+    return b"".join([draft.whole() for draft in drafts_of(signers, head, body_hash, at_s)])
