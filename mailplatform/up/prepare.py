@@ -69,22 +69,28 @@ def is_of_this_version() -> None:
     from django.db import DEFAULT_DB_ALIAS, connections
     from django.db.migrations.executor import MigrationExecutor
 
+    from mailplatform.shell.database.changes import unknown
+
     executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
     missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    unknown = set(executor.loader.applied_migrations) - set(executor.loader.graph.nodes)
     if missing:
         raise Refused(
             f"This checkout is newer than the platform: the database lacks {len(missing)} of its changes (the first is {missing[0][0]}). "
             "Start the platform's other machine with this version first: it brings the database along."
         )
-    if unknown:
-        raise Refused(f"This checkout is older than the platform: the database has {len(unknown)} changes that it does not know. Update it, then join.")
+    if surplus := unknown():
+        raise Refused(f"This checkout is older than the platform: the database has {len(surplus)} changes that it does not know. Update it, then join.")
 
 
 def migrate() -> None:
+    """The database to this version's tables; Refused where another version made it."""
     from django.db import DEFAULT_DB_ALIAS, connections
     from django.db.migrations.executor import MigrationExecutor
 
+    from mailplatform.shell.database.changes import another_version
+
+    if refusal := another_version():
+        raise Refused(refusal)
     executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if plan:
