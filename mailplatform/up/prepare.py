@@ -10,8 +10,11 @@ import hashlib
 import importlib.util
 import io
 import json
+import multiprocessing
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import django
@@ -34,14 +37,14 @@ def main(arguments: list[str]) -> None:
     from mailplatform.up.machine import Asked, nodes_of, number_of
 
     data = Path(settings.DATA_DIR)
-    if asked.join:
-        is_of_this_version()
-    else:
-        bring_along(data)
-    collect_static(data / "static.made-from")
-    nodes = nodes_of(Asked(number_of(data), asked.zone, asked.node, asked.join))
-    (data / "topology.json").write_text(json.dumps(topology(nodes)))
-    doors.keep(data, asked.zone)
+    with static_files_beside(data / "static.made-from"):
+        if asked.join:
+            is_of_this_version()
+        else:
+            bring_along(data)
+        nodes = nodes_of(Asked(number_of(data), asked.zone, asked.node, asked.join))
+        (data / "topology.json").write_text(json.dumps(topology(nodes)))
+        doors.keep(data, asked.zone)
 
 
 def bring_along(data: Path) -> None:
@@ -96,6 +99,22 @@ def migrate() -> None:
     if plan:
         say(f"Making {len(plan)} changes to the database …")
         call_command("migrate", interactive=False, verbosity=0)
+
+
+@contextmanager
+def static_files_beside(stamp: Path) -> Iterator[None]:
+    """They are gathered in a process of their own meanwhile: on a first start as long as the database takes. Forked before anything is connected."""
+    gathering = multiprocessing.get_context("fork").Process(target=collect_static, args=[stamp])
+    gathering.start()
+    try:
+        yield
+    except BaseException:
+        gathering.terminate()
+        raise
+    finally:
+        gathering.join()
+    if gathering.exitcode:
+        raise RuntimeError("the static files could not be gathered")
 
 
 def collect_static(stamp: Path) -> None:
