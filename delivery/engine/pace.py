@@ -1,9 +1,12 @@
 """Pace: how a path that is on trial, warming or on probation, spreads what it may send. Pure; time comes in.
 
 A path on trial is worth something only when it gets mail, and hurts when it gets it in a burst. So its cap becomes a rhythm: one message each cap-th
-part of the hour. What the hour or the day has left unused is made up for, MADE_UP_HOUR of the hour and MADE_UP of the day at most, by going FASTER than
-the hour's rhythm, not at once: BURST of the hour at once at most. Where only a day has a cap, an hour takes HOUR_OF_DAY of it. A path that is behind
-its rhythm goes first, one that is not takes nothing (choose, bids): the hard caps are the allowance's.
+part of the hour. What the hour or the day has left unused is made up for, MADE_UP of it at most, by going FASTER than the hour's rhythm, not at once:
+BURST of the hour at once at most. Where only a day has a cap, an hour takes HOUR_OF_DAY of it. A path that is behind its rhythm goes first, one that is
+not takes nothing (choose, bids): the hard caps are the allowance's.
+
+A rolling window remembers a gap: as long after it as the window is, nothing leaves, and then what made up for the gap leaves as quickly as it went. So
+what a window that was full has room for is read off the window itself (`told`), whoever owned the path meanwhile, and not off what its owner remembers.
 """
 
 from dataclasses import dataclass, replace
@@ -12,10 +15,10 @@ from pools.providers.profile import Profile
 from pools.windows import DAY_S, HOUR_S, length_s
 
 BURST = 1 / 40
-FASTER = 1.5
-MADE_UP_HOUR = 0.5
+FASTER = 2.0  # a gap is made up for in as long as it was: one of half an hour before it leaves the rolling hour
 MADE_UP = 0.75
 HOUR_OF_DAY = 1 / 8
+FULL = 1 / 40  # a window with no more room than this is full
 AT_ONCE_S = 1e-6
 WARMING, PROBATION = "warming", "probation"
 
@@ -74,6 +77,7 @@ class Meter:
     spacing_s: float
     behind_s: float
     at_s: float  # when the next one goes
+    full_s: float = float("-inf")  # when its window was last seen full
 
     def due(self, now_s: float) -> int:
         """How many may go now."""
@@ -82,6 +86,14 @@ class Meter:
 
     def goes(self, now_s: float) -> None:
         self.at_s = max(self.at_s, now_s - self.behind_s) + self.spacing_s
+
+    def holds(self, left_s: float, now_s: float, window_s: float, begins: bool = False) -> None:
+        """Its window has room for `left_s` of its rhythm. Within a window's length after it was full all of that is made up for; before, it is only not
+        filled yet. `begins`: a new owner cannot tell the two apart."""
+        if left_s <= FULL * window_s:
+            self.full_s = now_s
+        if left_s > 0 and (begins or now_s - self.full_s <= window_s):
+            self.at_s = min(self.at_s, now_s - min(self.behind_s, left_s))
 
 
 @dataclass(slots=True)
@@ -100,11 +112,9 @@ class Pace:
         if caps.per_hour is not None and caps.per_hour == caps.per_day:
             return cls(Meter(AT_ONCE_S, hour_s, since_s), Meter(AT_ONCE_S, hour_s, since_s), by=by)
         per_hour = caps.per_hour if caps.per_hour is not None else max(1.0, (caps.per_day or 0) * HOUR_OF_DAY * (24 * hour_s / day_s))
-        speed = Meter(_spacing(hour_s, FASTER * per_hour), BURST * hour_s, former.speed.at_s if former else since_s)
-        hour = Meter(_spacing(hour_s, per_hour), MADE_UP_HOUR * hour_s, former.hour.at_s if former else since_s)
-        day = None
-        if caps.per_day is not None:
-            day = Meter(_spacing(day_s, caps.per_day), MADE_UP * day_s, former.day.at_s if former and former.day else since_s)
+        speed = Meter(_spacing(hour_s, FASTER * per_hour), BURST * hour_s / FASTER, former.speed.at_s if former else since_s)
+        hour = _meter(hour_s, per_hour, since_s, former.hour if former else None)
+        day = None if caps.per_day is None else _meter(day_s, caps.per_day, since_s, former.day if former else None)
         return cls(speed, hour, day, by)
 
     def due(self, now_s: float) -> int:
@@ -129,10 +139,27 @@ class Pace:
                 meter.at_s -= meter.spacing_s
 
     def was(self, window_s: int, used: int, now_s: float) -> None:
-        """So much of the window had a former owner used: what it left is made up for, as that owner would have."""
+        """So much of the window had a former owner used: what it left is made up for, as that owner would have. An hour that is nearly empty is none that
+        a gap emptied: it begins evenly."""
         if meter := self.hour if window_s == HOUR_S else self.day:
-            left_s = max(0.0, length_s(window_s) - used * meter.spacing_s)
-            meter.at_s = min(meter.at_s, now_s - min(meter.behind_s, left_s))
+            left_s = length_s(window_s) - used * meter.spacing_s
+            if meter is self.hour and left_s > MADE_UP * length_s(window_s):
+                meter.at_s = max(meter.at_s, now_s)
+            else:
+                meter.holds(left_s, now_s, length_s(window_s), begins=True)
+
+    def told(self, window_s: int, used: int, now_s: float) -> None:
+        """So much of the window is used now, by this owner and those before it."""
+        if meter := self.hour if window_s == HOUR_S else self.day:
+            meter.holds(length_s(window_s) - used * meter.spacing_s, now_s, length_s(window_s))
+
+
+def _meter(length: float, cap: float, since_s: float, former: Meter | None) -> Meter:
+    """Of a window. A former one's goes on; that it was full says nothing under another cap."""
+    meter = Meter(_spacing(length, cap), MADE_UP * length, former.at_s if former else since_s)
+    if former and former.spacing_s == meter.spacing_s:
+        meter.full_s = former.full_s
+    return meter
 
 
 def _spacing(length: float, cap: float) -> float:

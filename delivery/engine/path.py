@@ -255,8 +255,9 @@ class Path:
             self.rests += [(window_s, credit.bucket_start, int(credit))] if credit else []
             return
         held = self.allowance.windows.get(window_s)
-        if self.pace and held and not held.known:
-            self.pace.was(window_s, credit.used - credit, asked_s)
+        if self.pace and held:
+            tell = self.pace.told if held.known else self.pace.was
+            tell(window_s, credit.used - credit - held.left(asked_s), asked_s)
         if rest := self.allowance.take(window_s, credit, asked_s):
             self.rests.append(rest)
 

@@ -9,7 +9,7 @@ from delivery.classify.rulebook import RuleBook
 from delivery.engine.bids import make_bids
 from delivery.engine.choose import Chooser, make_field, soonest
 from delivery.engine.lanes import Lanes
-from delivery.engine.pace import FASTER, FREE, MADE_UP, MADE_UP_HOUR, Pace, Trial, caps_of
+from delivery.engine.pace import FASTER, FREE, MADE_UP, Pace, Trial, caps_of
 from delivery.engine.path import Path
 from delivery.engine.rivals import Rival, Rivals, rivals_of
 from delivery.engine.score import Health, Points
@@ -129,7 +129,7 @@ def test_what_was_left_unused_is_made_up_for_by_going_faster_not_at_once() -> No
     first = _sent(pace, 10_801, 10_801 + 1200)
     assert 360 * FASTER / 3 <= first <= 360 * FASTER / 3 + 2
     later = _sent(pace, 18_000, 21_600)
-    assert first + later < 360 * (1 + MADE_UP_HOUR) * 2
+    assert first + later < 360 * (1 + MADE_UP) * 2
 
 
 def test_a_days_cap_is_spread_over_the_day_and_idle_hours_are_made_up_for() -> None:
@@ -144,14 +144,15 @@ def test_where_an_hour_may_take_the_whole_day_nothing_is_spread() -> None:
     assert pace.due(1.0) >= 500
 
 
-def test_a_new_owner_makes_up_for_what_the_last_one_left_and_begins_evenly_where_it_left_nothing() -> None:
-    left, used = (Path.new(1, 1, Profile(), owned_since_s=90_000.0) for _ in range(2))
-    for path, count in ((left, 0), (used, 3600)):
+def test_a_new_owner_makes_up_for_what_the_last_one_left_and_begins_evenly_where_that_is_nothing_or_all() -> None:
+    left, used, idle = (Path.new(1, 1, Profile(), owned_since_s=since_s) for since_s in (90_000.0, 90_000.0, 80_000.0))
+    for path, hour, day in ((left, 120, 1200), (used, 360, 3600), (idle, 0, 0)):
         path.look("open", 100, WARM)
-        for window_s in (HOUR_S, DAY_S):
-            path.credited(window_s, Credit(1, NOW, 1e9, used=count + 1), 90_000.0)
-    assert left.pace and used.pace
-    assert _sent(left.pace, 90_000, 91_800) >= 360 * FASTER / 2
+        path.credited(HOUR_S, Credit(1, NOW, 1e9, used=hour + 1), 90_000.0)
+        path.credited(DAY_S, Credit(1, NOW, 1e9, used=day + 1), 90_000.0)
+    assert left.pace and used.pace and idle.pace
+    assert 240 <= _sent(left.pace, 90_000, 91_200) <= 245, "what was left, in twenty minutes"
+    assert _sent(idle.pace, 90_000, 91_800) <= 182, "the day is made up for, by an hour's rhythm: who was idle, or is new, does not begin with a burst"
     assert _sent(used.pace, 90_000, 93_600) <= 151, "a 24th of the day"
 
 
