@@ -9,6 +9,7 @@ import pytest
 
 from delivery.engine import credit
 from delivery.engine.credit import Ledger, dealt_out, left_over, to_deal
+from delivery.engine.pace import Trial
 from delivery.engine.path import Path, Spent
 from pools.providers.profile import Profile
 from pools.windows import DAY_S, HOUR_S
@@ -39,6 +40,29 @@ def test_an_owner_that_lives_uses_nearly_all_of_it(_shifted_time_is_boot_time: l
     assert _most_in_a_window(counted, HOUR_S) <= 300
     later = len([at for at in counted if HOUR_S <= at < 4 * HOUR_S])
     assert later >= 0.95 * 300 * 3
+
+
+def test_a_warming_paths_next_owner_makes_up_for_what_nobody_sent(_shifted_time_is_boot_time: list[float]) -> None:
+    """Its owner dies, and for twenty minutes nobody has it."""
+    cap, dies_s, gap_s, clock = 300, 1.5 * HOUR_S, 1200.0, _shifted_time_is_boot_time
+    house, provider = House.build(), knows("gmail.com")
+    sent: list[float] = []
+    with connect() as raw:
+        start, now, owned_since_s = _at(raw, 0.0), 0.0, -1.0
+        while now < dies_s + 2 * HOUR_S:
+            if owned_since_s < 0 or owned_since_s < dies_s + gap_s <= now:
+                path, ledger, owned_since_s = Path.new(house.ips[0].id, provider.id, Profile(), owned_since_s=now), Ledger(), now
+                path.look("open", 100.0, Trial(warm_per_hour=cap), now)
+            path.wanted_at_s = now
+            dealt_out(ledger.deal(raw, to_deal([path], now)), {path.key: path}, now)
+            while path.pace and path.pace.due(now) and (spent := path.spend(now)):
+                path.answered(spent, now)
+                sent.append(now)
+            now += gap_s if now < dies_s <= now + 5.0 else 5.0
+            now = clock[0] = _at(raw, now) - start
+    assert _most_in_a_window(sent, HOUR_S) <= cap
+    assert len([at for at in sent if at >= dies_s]) >= 0.95 * 2 * cap
+    assert max(len([at for at in sent if since <= at < since + 600]) for since in sent) <= 2 * cap / 6 + cap / 40 + 2, "not at once"
 
 
 def _simulate(window_s: int, cap: int, step_s: float, windows: int, dice: random.Random, calm: bool, clock: list[float]) -> list[float]:
