@@ -221,15 +221,24 @@ class _Storm:
 
 
 def _kill(platform: Platform, dice: random.Random, near: bool) -> None:
-    pids = wait_until(lambda: sorted(platform.engine_pids().values()), 60, "there was an engine")
-    left_s = 0.0
+    """Exactly one: who is picked may be gone by itself, then another is."""
+    wait_until(platform.engine_pids, 60, "there was an engine")
     if near:
         (now_s,) = platform.rows(WINDOWS_TIME)[0]
         left_s = (-now_s) % BUCKET_S
         time.sleep(max(0.0, left_s + dice.uniform(-0.9, 0.9) * NEAR_S))
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(dice.choice(pids), signal.SIGKILL)
+    wait_until(lambda: _killed_one(platform, dice), 60, "an engine was killed", every_s=0.02)
     print(f"an engine is killed{' near the end of a bucket' if near else ''}", flush=True)
+
+
+def _killed_one(platform: Platform, dice: random.Random) -> bool:
+    pids = sorted(platform.engine_pids().values())
+    dice.shuffle(pids)
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+            return True
+    return False
 
 
 def _shift(platform: Platform, shift: str) -> None:
