@@ -77,9 +77,23 @@ settings.register_profile("new", deadline=None)
 
 def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("same" if config.option.markexpr == "not long" else "new")
+    _hash_passwords_quickly()
     _empty_what_holds_rows()
 
 
+def _hash_passwords_quickly() -> None:
+    """In this process: people are made by the hundred, and the real hasher is slow on purpose. Whole platforms keep it."""
+    from django.conf import settings as platform
+
+    platform.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+# What migrating leaves behind, which tests only read.
+KEPT = ("django_content_type", "auth_permission")
+MARK = """
+    SELECT (SELECT md5(string_agg(t::text, '' ORDER BY id)) FROM django_content_type t),
+           (SELECT md5(string_agg(p::text, '' ORDER BY id)) FROM auth_permission p)
+"""
 # Of the tables and partitions named, those with a page in their file: all others are empty.
 HOLD_ROWS = """
     SELECT c.oid::regclass::text, pg_relation_size(c.oid)
@@ -90,21 +104,40 @@ FEW_ROWS_BYTES = 1 << 18
 
 
 def _empty_what_holds_rows() -> None:
-    """After a test that commits, Django truncates every table: new files for hundreds of tables and indexes, where most tests wrote to a dozen."""
+    """After a test that commits, Django truncates every table: new files for hundreds of tables and indexes, where most tests wrote to a dozen.
+
+    It also makes content types and permissions anew, row by row: as long as nothing has changed them, they stay.
+    """
+    from django.core.management.commands import flush
+    from django.db import connections
     from django.db.backends.postgresql.operations import DatabaseOperations
 
-    whole = DatabaseOperations.sql_flush
+    whole, emit = DatabaseOperations.sql_flush, flush.emit_post_migrate_signal
+    marks: dict[str, Any] = {}  # by database, what was there when they were last made
+    stay: set[str] = set()  # databases whose rows the flush at hand leaves
+
+    def mark(cursor: Any) -> Any:
+        cursor.execute(MARK)
+        return cursor.fetchone()
 
     def sql_flush(self: Any, style: Any, tables: list[str], *, reset_sequences: bool = False, allow_cascade: bool = False) -> list[str]:
         if reset_sequences:
             return whole(self, style, tables, reset_sequences=True, allow_cascade=allow_cascade)
+        name = self.connection.settings_dict["NAME"]
         with self.connection.cursor() as cursor:
-            cursor.execute(HOLD_ROWS, [list(tables)])
+            (stay.add if marks.get(name) == mark(cursor) else stay.discard)(name)
+            cursor.execute(HOLD_ROWS, [[table for table in tables if not (name in stay and table in KEPT)]])
             found = cursor.fetchall()
         emptied = [f"DELETE FROM {table}" if size < FEW_ROWS_BYTES else f"TRUNCATE {table} CASCADE" for table, size in found]
         return ["SET LOCAL session_replication_role = replica", *emptied] if emptied else []  # no trigger, no order: all of it goes
 
-    DatabaseOperations.sql_flush = sql_flush
+    def emit_where_emptied(verbosity: int, interactive: bool, db: str, **context: Any) -> None:
+        if connections[db].settings_dict["NAME"] not in stay:
+            emit(verbosity, interactive, db, **context)
+            with connections[db].cursor() as cursor:
+                marks[connections[db].settings_dict["NAME"]] = mark(cursor)
+
+    DatabaseOperations.sql_flush, flush.emit_post_migrate_signal = sql_flush, emit_where_emptied
 
 
 @pytest.hookimpl(tryfirst=True)

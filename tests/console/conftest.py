@@ -1,19 +1,12 @@
 """A world, clients of every role, and one real browser a run."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 from django.test import Client
 
 from tests.browsing import chromium
 from tests.console.world import World, make_world
-
-
-@pytest.fixture(autouse=True)
-def quick_passwords(settings: Any) -> None:
-    """Five people a world: the real hasher would take most of the time of these tests."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture

@@ -16,13 +16,13 @@ from monitoring.dns import hosted, provider
 from monitoring.dns.destination import Destination, Outcome, Wanted
 from monitoring.dns.models import DnsChange, RecordSet
 from monitoring.dns.provider import IN_THE_WAY, REFUSED, TAKEN, UNKNOWN, Order
-from tests.console.conftest import as_role, quick_passwords
+from tests.console.conftest import as_role
 from tests.console.conftest import world as console_world
 from tests.dnsfailover.named import ZONE, Named
 from tests.dnsfailover.powerdns import KEY, PowerDns
 from tests.dnsfailover.rig import Shop, dns_zone, endpoint, flying, looking, policy, record_set, until
 
-__all__ = ["as_role", "console_world", "quick_passwords"]
+__all__ = ["as_role", "console_world"]
 pytest.importorskip("lexicon")
 NAME = f"api.{ZONE}"
 A, B, C = "127.0.0.5", "127.0.0.6", "127.0.0.7"

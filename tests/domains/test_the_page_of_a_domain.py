@@ -1,6 +1,5 @@
 """The console's pages of domains: for operators and for a tenant's own people; hostile answers are text."""
 
-from typing import Any
 
 import pytest
 from django.test import Client
@@ -12,11 +11,6 @@ from tests.domains.conftest import House, make_house, say
 from tests.resolver.zones import Zones
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def quick_passwords(settings: Any) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 def signed_in(role: str, house: House | None = None) -> Client:

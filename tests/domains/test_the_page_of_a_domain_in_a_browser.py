@@ -18,7 +18,6 @@ pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="these 
 @pytest.fixture
 def flawed(transactional_db: None, dns: Zones, settings: Any) -> House:
     """Right in part: no DMARC, a return path whose SPF asks too often, one key that is another."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     house = make_house(dns, "acme", "acme.test")
     SendingDomain.objects.filter(pk=house.domain.pk).update(return_path_host="bounces.acme.test")
     house.publish("ownership", "dkim")

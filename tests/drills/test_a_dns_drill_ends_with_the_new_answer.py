@@ -10,13 +10,13 @@ from django.test import Client
 from monitoring.dns.models import DnsChange, RecordSet
 from monitoring.drills import report, start, stopwatch
 from monitoring.drills.models import Drill, Fault
-from tests.console.conftest import as_role, quick_passwords
+from tests.console.conftest import as_role
 from tests.console.conftest import world as console_world
 from tests.dnsfailover.conftest import named, server
 from tests.dnsfailover.named import ZONE, Named
 from tests.dnsfailover.rig import dns_zone, flying, record_set, until
 
-__all__ = ["as_role", "console_world", "named", "quick_passwords", "server"]
+__all__ = ["as_role", "console_world", "named", "server"]
 NAME = f"api.{ZONE}"
 FIRST, BACKUP = "127.0.0.5", "127.0.0.6"
 

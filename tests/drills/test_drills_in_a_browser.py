@@ -16,10 +16,10 @@ from monitoring.drills.models import Drill, DrillPolicy, DrillSchedule, Fault
 from monitoring.models import Verdict
 from pools.models import Node
 from tests.browsing import PHONE, WIDE, audit, browsing, sideways
-from tests.console.conftest import browser, quick_passwords
+from tests.console.conftest import browser
 from tests.console.world import World, make_world
 
-__all__ = ["browser", "quick_passwords"]
+__all__ = ["browser"]
 pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="these need Chromium")
 
 

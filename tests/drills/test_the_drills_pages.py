@@ -12,10 +12,10 @@ from mailplatform.shell.models import AuditEntry
 from monitoring.drills.models import Drill, DrillPolicy, Fault
 from monitoring.drills.round import policies
 from pools.models import Node
-from tests.console.conftest import as_role, quick_passwords
+from tests.console.conftest import as_role
 from tests.console.conftest import world as console_world
 
-__all__ = ["as_role", "console_world", "quick_passwords"]
+__all__ = ["as_role", "console_world"]
 
 
 @pytest.fixture

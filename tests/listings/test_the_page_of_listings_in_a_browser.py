@@ -19,7 +19,6 @@ pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="these 
 
 @pytest.fixture
 def world(transactional_db: None, settings: Any) -> Listing:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.SANDBOX_URL = "http://127.0.0.1:1"
     load_zones()
     node = Node.objects.create(zone=Zone.objects.create(name="north"), name="north-1")

@@ -25,7 +25,6 @@ Sign = Callable[[str], Client]
 
 @pytest.fixture
 def sign_in(db: None, settings: Any) -> Iterator[Sign]:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     tenant = Tenant.objects.create(name="t", title="T")
 
     def as_role(role: str) -> Client:

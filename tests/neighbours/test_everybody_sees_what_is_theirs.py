@@ -14,7 +14,7 @@ from pools.neighbours import word
 from pools.neighbours.models import Level, NeighboursPolicy, NewcomerCap, PoolMove, StandingAction
 from pools.purposes import Purpose
 from tests.api.world import Sender, make_sender
-from tests.console.conftest import as_role, quick_passwords, world  # noqa: F401 - fixtures
+from tests.console.conftest import as_role, world  # noqa: F401 - fixtures
 from tests.console.world import World
 from tests.neighbours.world import a_round, asks, graded
 

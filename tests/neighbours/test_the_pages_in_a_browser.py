@@ -21,7 +21,6 @@ pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="these 
 @pytest.fixture
 def street(transactional_db: None, settings: Any) -> None:
     """One tenant held, one slowed, one warned, one proposed for nothing, one new; and a pool for the poor."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     asks(caps_newcomers=True, moves=Mode.PROPOSE)
     pool = graded("shared-a", "good", 3)
     graded("shared-poor", "poor", 1)

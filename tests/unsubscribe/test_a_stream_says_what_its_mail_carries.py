@@ -3,7 +3,7 @@
 from delivery.submit import facts
 from mailplatform.shell.models import AuditEntry
 from pools.models import Stream
-from tests.console.conftest import as_role, quick_passwords, world  # noqa: F401 - fixtures
+from tests.console.conftest import as_role, world  # noqa: F401 - fixtures
 from tests.console.world import World
 
 

@@ -83,6 +83,10 @@ def test_a_platform_starts_stops_survives_kills_and_loses_nothing(up: Platform) 
     assert "curl" in _said(up)
     assert {stat.S_IMODE((up.data / name).stat().st_mode) for name in ("demo.json", "demo-keys.json", "secrets.env", "environment.env")} == {0o600}
 
+    # Passwords are kept by a hash that is slow on purpose.
+    kept = [password for (password,) in up.rows("SELECT password FROM tenants_user")]
+    assert kept and all(password.startswith("pbkdf2_sha256$1000000$") for password in kept)
+
     # No secret stands where others can read it: in a command line, a log, the supervisor's file.
     secrets = (up.data / "secrets.env").read_text()
     values = [line.split("=", 1)[1] for line in secrets.splitlines()]

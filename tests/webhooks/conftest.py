@@ -1,2 +1,2 @@
 from tests.api.conftest import acme, other  # noqa: F401 - fixtures
-from tests.console.conftest import as_role, quick_passwords, world  # noqa: F401 - fixtures
+from tests.console.conftest import as_role, world  # noqa: F401 - fixtures

@@ -21,7 +21,6 @@ LATER = timedelta(hours=1)  # however slow this machine is, what happened then c
 @pytest.fixture(autouse=True)
 def read_anew(settings: object) -> None:
     """Pages share what they read for a second; these look again at once."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # type: ignore[attr-defined]
     cache.clear()
 
 

@@ -19,11 +19,11 @@ from monitoring.models import Machine
 from monitoring.zones import outage
 from pools.models import Node, PlaceState
 from tests.browsing import PHONE, WIDE, audit, browsing, sideways
-from tests.console.conftest import browser, quick_passwords
+from tests.console.conftest import browser
 from tests.zones.conftest import Places
 from tests.zones.test_the_zones_page_says_what_is_wrong_and_lets_people_act import LATER, lives
 
-__all__ = ["browser", "quick_passwords"]
+__all__ = ["browser"]
 pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="these need Chromium")
 NAME = "api.platform.example"
 SHUT = "it greeted with '421 4.3.2 This server is out of service; use another one'"
