@@ -14,7 +14,7 @@ from typing import Any
 
 from psycopg import Connection, Cursor
 
-from delivery.queue.wake import CHANNEL, LOOK
+from delivery.queue.wake import notify_all
 
 SETTLES_S = 5  # an engine that has lived for so long has come to stay: before, its siblings may only just be starting as well
 
@@ -82,10 +82,7 @@ SHORT = f"""
      WHERE n.name = %(node)s AND e.id <> %(engine)s AND NOT e.draining AND {_settled('e')}
 """
 UNKNOWN = (5, 20)  # caps of an hour and a day, of each path of an IP whose past nobody has looked at: seconds, until warming's next round
-LET_GO = """
-    WITH gone AS (DELETE FROM delivery_iplease WHERE ip_id = ANY (%s) AND engine_id = %s RETURNING ip_id)
-    SELECT pg_notify(%s, %s) WHERE EXISTS (SELECT 1 FROM gone)
-"""
+LET_GO = "DELETE FROM delivery_iplease WHERE ip_id = ANY (%s) AND engine_id = %s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,4 +126,5 @@ def take_and_look(cursor: Cursor[Any], engine_id: int, node: str) -> tuple[dict[
 
 def let_go(connection: Connection, engine_id: int, ip_ids: Collection[int]) -> None:
     """Whoever wants them may have them, and looks at once."""
-    connection.execute(LET_GO, [list(ip_ids), engine_id, CHANNEL, LOOK])
+    if connection.execute(LET_GO, [list(ip_ids), engine_id]).rowcount:
+        notify_all(connection)

@@ -15,7 +15,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from delivery.sign.dkim import Draft, Signer
-from delivery.sign.library import load
+from delivery.sign.loading import load
 
 LANES: Final = 8
 FEWEST: Final = 4  # so many take as long here, where empty lanes cost as full ones, as three do one by one

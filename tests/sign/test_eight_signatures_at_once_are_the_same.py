@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from delivery.sign import apart, library
+from delivery.sign import apart, loading
 from delivery.sign.dkim import ED25519, RSA, Draft, Signer, body_hash, make_key, signed_lines
 from delivery.sign.eight import FEWEST, LANES, Eight
 from delivery.sign.keyring import sign_message
@@ -107,7 +107,7 @@ def test_without_a_library_that_can_be_loaded_mail_is_signed_all_the_same(conten
         at.write_bytes(at.read_bytes()[: at.stat().st_size // 2])
     elif content is not None:
         at.write_bytes(content)
-    monkeypatch.setattr(library.sys, "prefix", str(tmp_path))
+    monkeypatch.setattr(loading.sys, "prefix", str(tmp_path))
     assert Eight.here() is None
     _signs_with_a_desk()
 
