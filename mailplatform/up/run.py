@@ -128,6 +128,7 @@ class Run:
         asked = {**os.environ, **self.environment}
         submission = any(asked.get(name) for name in ("SUBMISSION", "SUBMISSION_TLS", "SUBMISSION_RELAY"))
         self.supervisor.add(programs.platform(self.options, topology, ports, submission))
+        self._tell()  # learns who is there: what dies before all are up is told as well
 
     def _topology(self) -> programs.Topology:
         read = json.loads((self.options.data / "topology.json").read_text())
