@@ -29,6 +29,7 @@ class State(StrEnum):
     PROBATION = "probation"
     SUSPENDED = "suspended"
     CIRCUIT = "circuit"
+    FORMER = "former"  # connections of its last owner may still stand
     PAUSED = "paused"
     AVOIDED = "avoided"
     STICKY = "sticky"
@@ -117,6 +118,8 @@ def words_for(other: Other, provider: str, plural: bool = False, better: bool = 
             return f"{was} asked by {provider or 'the provider'} to wait"
         case State.CIRCUIT:
             return f"could not connect{there}"
+        case State.FORMER:
+            return f"could open no connection{there} yet, after its last engine's death"
         case State.PAUSED:
             return f"{was} paused"
         case State.AVOIDED:

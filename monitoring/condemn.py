@@ -97,13 +97,16 @@ def condemn(
 
 def sweep_journal(connection: psycopg.Connection[Any], journal: Path, engine_id: int) -> bool:
     """Replay a journal whose engine has no row any more, and delete it; False when the engine has one."""
-    from delivery.engine.journal import remove, replay
+    from delivery.engine.journal import is_held, remove, replay
+    from delivery.queue.fence import connections_ended
 
     with connection.transaction():
         connection.execute("SET LOCAL statement_timeout = '60s'")
         if connection.execute(_LOCK, [engine_id]).fetchone():
             return False
         replayed = replay(connection, journal)
+        if not is_held(journal):
+            connections_ended(connection, [engine_id])
         connection.execute(_COMPLETE, {"engine": engine_id, "answered": replayed.answered, "unknowable": replayed.unknowable})
     remove(journal)
     log.info("Replayed the journal %s that a dead engine left behind.", journal.name)

@@ -18,6 +18,7 @@ class Limit(StrEnum):
     PAUSED = "paused"  # by an operator or by reputation (quarantine)
     SUSPENDED = "suspended"  # a response rule's word
     CIRCUIT = "circuit"  # its connections failed in a row; one delivery probes it
+    FORMER = "former"  # none may be opened: connections of its last owner, which died out of reach, may still stand at the provider
     DAY = "day"  # the rolling 24 hours are used up
     HOUR = "hour"
     PACE = "pace"  # on trial, warming or on probation: its next turn comes within its window

@@ -165,6 +165,10 @@ def _limited(said: Said, provider: str, at: datetime) -> Standing | None:
         case Limit.SUSPENDED:
             about = f" until {formats.moment(until, at)}" if until else ""
             return Standing(Hold.SUSPENDED, f"Suspended{about}{_because(said.why)}.", f"{provider} asked it to wait{about}.", until)
+        case Limit.FORMER:
+            opens = f"; it opens its own {formats.due(until, at)}" if until else ""
+            words = f"{formats.plural(figure, 'connection')} of its last engine, which died out of reach, may still stand at {provider}{opens}."
+            return Standing(Hold.HANDOVER, words, _TAKEN_OVER, until)
         case Limit.CIRCUIT:
             failed = formats.plural(said.circuit_failures or figure or CIRCUIT_OPENS_AT, "connection")
             probe = f"the next probe goes {formats.due(until, at)}" if until and until > at else "it is probed with the next delivery"

@@ -115,6 +115,14 @@ class Slots:
         most = self.limit if self.most is None else self.most
         return max(0, min(self.limit - self.open, most - self.counted(now_s)))
 
+    def usable_at_s(self, now_s: float) -> float:
+        """Now, if a connection stands or may be opened; else when enough of what lingers counts no more."""
+        if self.open or self.free(now_s):
+            return now_s
+        most = self.limit if self.most is None else self.most
+        ends = sorted(self._lingering)
+        return ends[min(len(ends) - 1, max(0, len(ends) - most))] if ends else now_s
+
     def counted(self, now_s: float) -> int:
         """How many the provider may count now."""
         self._lingering = [until for until in self._lingering if until > now_s]

@@ -285,6 +285,7 @@ class Path(models.Model):
     learned = models.JSONField(default=dict, blank=True, help_text="connections, per_minute, per_connection: learned limits below the profile's.")
     circuit_failures = models.PositiveIntegerField(default=0)
     open_connections = models.PositiveIntegerField(default=0)
+    told_by = models.BigIntegerField(null=True, blank=True, editable=False, help_text="The engine that told so, perhaps long gone.")
     lifted_at = models.DateTimeField(null=True, blank=True, help_text="When an operator last lifted what was learned; its engine forgets within a second.")
     binds = models.CharField(max_length=12, blank=True, db_default="", help_text="Which limit holds its mail back now (pools.binds.Limit).")
     binds_until = models.DateTimeField(null=True, blank=True)

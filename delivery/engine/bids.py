@@ -40,9 +40,12 @@ class Offer:
     room: int
     handicap_first_ms: int
 
+    def handicap_for(self, lane: Lane) -> int:
+        return self.handicap_ms if lane[2] else self.handicap_first_ms
+
 
 def make_bids(lanes: Lanes, first: bool, world: World, path_of: PathOf, now_s: float, rows: int) -> tuple[list[Bid], float | None]:
-    """Bids for the transactional lanes or the others, for about so many rows, and in how many seconds a handicapped one is worth another try.
+    """Bids for the transactional lanes or the others, for about so many rows, and in how many seconds a handicapped lane is worth a try.
 
     The lanes share the rows evenly, so that none waits for another; what one cannot use, the next round gives to the others.
     """
@@ -50,15 +53,21 @@ def make_bids(lanes: Lanes, first: bool, world: World, path_of: PathOf, now_s: f
     members: dict[int, dict[int, int]] = {}
     wanted: list[tuple[Lane, Offer, int]] = []
     without: list[Lane] = []
+    waits: list[float] = []  # until a lane's rows are old enough for our handicap
     if rows < 1:
         return [], None
     for lane in lanes.in_turn(first):
+        if (until_s := lanes.rests_until_s(lane)) > now_s:
+            waits.append(until_s - now_s)
+            continue
         pool_id, provider_id, _ = lane
         if (offer := offers.get((pool_id, provider_id))) is None:
             if pool_id not in members:
                 members[pool_id] = world.own_members(pool_id)
             offer = offers[pool_id, provider_id] = _offer((pool_id, provider_id), members[pool_id], world, path_of, now_s)
-        if limit := _limit(lane, offer, lanes):
+        if lanes.rest(lane, offer.handicap_for(lane), now_s):
+            waits.append(lanes.rests_until_s(lane) - now_s)
+        elif limit := _limit(lane, offer, lanes):
             wanted.append((lane, offer, limit))
             if len(wanted) == LANES_A_CLAIM:
                 break
@@ -66,11 +75,8 @@ def make_bids(lanes: Lanes, first: bool, world: World, path_of: PathOf, now_s: f
             without.append(lane)
     lanes.pass_over(without)
     share = max(FEWEST_FIRST if first else 1, rows // max(1, len(wanted)))
-    bids = [
-        Bid(*lane, offer.handicap_ms if lane[2] else offer.handicap_first_ms, min(limit, share), offer.ip_ids) for lane, offer, limit in wanted[:rows]
-    ]
-    handicaps = [bid.handicap_ms / 1000 for bid in bids if bid.handicap_ms]
-    return bids, min(handicaps, default=None)
+    bids = [Bid(*lane, offer.handicap_for(lane), min(limit, share), offer.ip_ids) for lane, offer, limit in wanted[:rows]]
+    return bids, min(waits, default=None)
 
 
 def _offer(lane: tuple[int, int], members: dict[int, int], world: World, path_of: PathOf, now_s: float) -> Offer:

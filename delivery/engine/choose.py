@@ -14,7 +14,7 @@ from datetime import datetime
 from delivery.engine.outbox import WAITS_LONG_S
 from delivery.engine.path import Path
 from delivery.engine.rivals import OPEN
-from delivery.engine.score import GOES_FIRST, Rank, behind_ms, best_of
+from delivery.engine.score import GOES_FIRST, WARM_POINTS, Rank, behind_ms, best_of
 from delivery.engine.standing import state_of
 from delivery.engine.world import World
 from delivery.queue.claim import Claim
@@ -166,8 +166,8 @@ def make_field(lane: tuple[int, int], world: World, path_of: PathOf, now_s: floa
         path = path_of(ip, provider_id)
         if path.takes(now_s):
             overdue_s = now_s - path.probe_at_s if path.probing else 0.0
-            ranks[ip] = Rank(tier_ms, path.score())
-            runners.append(Runner(path, 0, ranks[ip].score, path.in_hand + path.room(now_s), takes_s(path, now_s, path.in_hand), overdue_s, tier_ms))
+            ranks[ip] = Rank(tier_ms, path.rank)
+            runners.append(Runner(path, 0, path.score(), path.in_hand + path.room(now_s), takes_s(path, now_s, path.in_hand), overdue_s, tier_ms))
         else:
             state, n = state_of(path, now_s)
             closed.append((path.score(), _told(ip, state, path.score(), n)))
@@ -185,8 +185,8 @@ def handicap_ms(lane: tuple[int, int], world: World, paths: Sequence[Path], firs
     `first`: transactional ones, which do not wait because a path is on trial; where there are no others, one on trial is as good as the best.
     """
     members = world.pools.get(lane[0], {})
-    ahead = 100.0 if first and lane[0] not in world.bulk_pools else 0.0 if first else GOES_FIRST
-    own = best_of([Rank(members.get(path.ip_id, 0), max(ahead, path.score()) if path.pace else path.score()) for path in paths])
+    ahead = 100.0 + WARM_POINTS if first and lane[0] not in world.bulk_pools else 0.0 if first else GOES_FIRST
+    own = best_of([Rank(members.get(path.ip_id, 0), max(ahead, path.rank) if path.pace else path.rank) for path in paths])
     elsewhere = world.rivals.best_for_first(members, lane[1]) if first and world.rivals.trials else world.rivals.best(members, lane[1])
     return behind_ms(own, best_of([own, elsewhere]) if elsewhere else own) if own else 0
 

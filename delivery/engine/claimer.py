@@ -69,6 +69,7 @@ class Claimer:
         self._claiming, self._counting = 0, False
         self._appetite = Appetite()
         self._doubts: dict[bool, Doubt] = {}
+        self._wakes_at = {True: 0.0, False: 0.0}
         self._pace, self._pace_at, self._pace_count = 0.0, time.monotonic(), 0
 
     def work_in(self, lanes: Iterable[Lane]) -> None:
@@ -90,6 +91,11 @@ class Claimer:
         self._wanted.set()
         if self._lanes.any_first:
             self._first_wanted.set()
+
+    def rivals_changed(self) -> None:
+        """Other engines' paths came or went: who waited for them need not any more."""
+        self._lanes.end_rests()
+        self.room()
 
     async def listen(self) -> None:
         """Wake-ups of others. A lost one costs at most POLL_S to LOOK_EVERYWHERE_S."""
@@ -189,6 +195,8 @@ class Claimer:
         most = self._in_hand_limit(now)
         room = most - hands.load if first else min(int(OTHERS_IN_HAND * most) - hands.load, int(self._appetite.limit) - len(hands.in_hand))
         bids, again_s = make_bids(self._lanes, first, hands.world, hands.path, now, min(ROWS_A_CLAIM, room))
+        if again_s is not None:
+            self._wake_in(again_s, first)
         if not bids:
             return False
         claims = await self._claim(connection, bids, first)
@@ -199,9 +207,14 @@ class Claimer:
             except Error:
                 hands.put_back([claim.id for claim in claims])  # none was dealt yet: the database is asked before the first is
                 raise
-        elif again_s is not None:
-            asyncio.get_running_loop().call_later(again_s, (self._first_wanted if first else self._wanted).set)
         return bool(claims)
+
+    def _wake_in(self, seconds: float, first: bool) -> None:
+        """Lanes that rest are old enough then."""
+        now = time.monotonic()
+        if not now < self._wakes_at[first] <= now + seconds:
+            self._wakes_at[first] = now + seconds
+            asyncio.get_running_loop().call_later(seconds, (self._first_wanted if first else self._wanted).set)
 
     async def _claim(self, connection: AsyncConnection[Any], bids: Sequence[queue.Bid], first: bool) -> list[queue.Claim]:
         hands = self._hands

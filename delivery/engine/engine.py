@@ -126,7 +126,7 @@ class Engine:
         """What the next owner must know, and the credit that was certainly not spent."""
         hands, now = self._hands, time.monotonic()
         known = [path for path in paths if path.changed or path.told.at_s > float("-inf")]
-        await hands.in_database(save_paths, pictures(known, now, hands.to_wall))
+        await hands.in_database(save_paths, hands.id, pictures(known, now, hands.to_wall))
         await hands.for_credit(self._ledger.deal, left_over(paths, now))
 
     # -- loops --------------------------------------------------------------------------------------------------------
@@ -184,7 +184,7 @@ class Engine:
                 if self._look_now.is_set():  # an engine is suspected, or gone: its paths are no rivals any more, its IPs may be ours
                     self._look_now.clear()
                     await self._look()
-                    self._claimer.room()
+                    self._claimer.rivals_changed()
                     await asyncio.sleep(LOOK_AGAIN_S)
                     continue
                 due_s = time.monotonic() + LOOK_EVERY_S
@@ -194,7 +194,8 @@ class Engine:
                 if hands.setup.drills:
                     hands.holes.obey(await hands.in_database(load_faults, self._node, hands.world.ips.keys()))
                 now = time.monotonic()
-                await hands.in_database(save_paths, pictures([path for path in hands.paths.values() if worth_telling(path, now)], now, hands.to_wall))
+                news = [path for path in hands.paths.values() if worth_telling(path, now)]
+                await hands.in_database(save_paths, hands.id, pictures(news, now, hands.to_wall))
                 await self._let_ips_go()
                 if self._leaving:
                     due_s = min(due_s, time.monotonic() + LETTING_GO_S)

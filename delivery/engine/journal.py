@@ -14,6 +14,7 @@ How it fails: a full disk raises JournalFailed; no dot is written without its li
 """
 
 import contextlib
+import fcntl
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -66,6 +67,21 @@ def remove(path: Path) -> None:
 def engine_of(path: Path) -> int:
     """The engine whose journal this is."""
     return int(path.name.removeprefix("engine-").partition(".")[0])
+
+
+def is_held(path: Path) -> bool:
+    """Whether the process that writes this journal lives, or may: a full one is missing for a moment while it is rotated."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except (BlockingIOError, FileNotFoundError):
+        return True
+    return False
+
+
+def ended_here(folder: Path) -> list[int]:
+    """Engines of this machine that left their journal behind and whose processes are no more."""
+    return [engine_of(path) for path in folder.glob("engine-*.journal") if not is_held(path)]
 
 
 class Journal:

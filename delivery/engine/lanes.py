@@ -1,8 +1,8 @@
 """Lanes: where an engine believes that there is work, whose turn it is, and what marketing is owed beside notification.
 
 Owns: the engine's memory of lanes (pool, provider, purpose). Promises: a lane that is heard of while it is asked is asked again, so no wake-up
-is lost; a lane that gave nothing is forgotten, unless its rows may only be too young for the handicap that was asked with; who gave goes to
-the end of the line. Never: asks the database, decides how much to ask for (bids.py).
+is lost; a lane whose rows are too young for this engine's handicap is not asked before they are old enough; one that gave nothing then is forgotten; who
+gave goes to the end of the line. Never: asks the database, decides how much to ask for (bids.py).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,17 +13,19 @@ from delivery.queue.claim import Bid, Claim
 from delivery.queue.wake import Lane
 from pools.purposes import Purpose
 
-REMEMBERED_S = 5.0
+CLOCKS_S = 0.005  # so far may an engine's idea of the database's time be off
 LANES_A_LOOK = 512
 MARKETING_SHARE = 0.1  # beside notification, while both have more than their part
 
 
 @dataclass(slots=True)
 class Known:
-    """`deep`: it gave all that it was last asked for, so it probably has more."""
+    """What it has, if anything, was ready at `since_s`. `deep`: it gave all that it was last asked for, so it probably has more, and older."""
 
     heard_at_s: float
+    since_s: float
     deep: bool = False
+    rests_until_s: float = float("-inf")  # what it has is too young until then
 
 
 class Lanes:
@@ -39,7 +41,7 @@ class Lanes:
             if known := line.get(lane):
                 known.heard_at_s = now_s
             else:
-                line[lane] = Known(now_s)
+                line[lane] = Known(now_s, now_s)
 
     @property
     def any_first(self) -> bool:
@@ -63,6 +65,24 @@ class Lanes:
         known = self._line(lane).get(lane)
         return known is not None and known.deep
 
+    def rests_until_s(self, lane: Lane) -> float:
+        """Until when it is not worth a look."""
+        known = self._line(lane).get(lane)
+        return known.rests_until_s if known else float("-inf")
+
+    def rest(self, lane: Lane, handicap_ms: int, now_s: float) -> bool:
+        """Whether under this handicap everything in it is too young: then it rests until it is old enough."""
+        known = self._line(lane).get(lane)
+        if not (known and handicap_ms) or known.deep:
+            return False
+        known.rests_until_s = known.since_s + handicap_ms / 1000 + CLOCKS_S
+        return known.rests_until_s > now_s
+
+    def end_rests(self) -> None:
+        """Who is better has changed."""
+        for known in (*self._first.values(), *self._others.values()):
+            known.rests_until_s = float("-inf")
+
     def owed(self, pool_id: int, provider_id: int) -> float:
         return self._owed.get((pool_id, provider_id), 0.0)
 
@@ -77,12 +97,13 @@ class Lanes:
 
     def _after(self, bid: Bid, count: int, asked_at_s: float) -> None:
         line = self._line(bid.lane)
-        known = line.pop(bid.lane, None) or Known(asked_at_s)
+        known = line.pop(bid.lane, None) or Known(asked_at_s, asked_at_s)
         heard_meanwhile = known.heard_at_s > asked_at_s  # the claim may not have seen its row
-        if count:
-            known.heard_at_s = max(known.heard_at_s, asked_at_s)
+        too_young = asked_at_s < known.since_s + bid.handicap_ms / 1000  # it may have been asked too early
         known.deep = count >= bid.limit
-        if count or heard_meanwhile or (bid.handicap_ms and asked_at_s - known.heard_at_s <= REMEMBERED_S):
+        if count or heard_meanwhile:
+            known.since_s = asked_at_s
+        if count or heard_meanwhile or too_young:
             line[bid.lane] = known
 
     def _count_shares(self, bids: Sequence[Bid], gave: dict[Lane, int]) -> None:

@@ -12,11 +12,11 @@ from datetime import datetime
 from delivery.engine.allowance import Allowance, Buckets, Rest, answered
 from delivery.engine.kept import Kept
 from delivery.engine.pace import FREE, PROBATION, WARMING, Caps, Pace, Trial, caps_of, shared_out
-from delivery.engine.score import CLAIM_AHEAD_S, Points, claim_ahead, score
+from delivery.engine.score import CLAIM_AHEAD_S, WARM_POINTS, Points, claim_ahead, score
 from pools.allowances import Credit
 from pools.binds import CIRCUIT_OPENS_AT, NOTHING, Binds, Limit
 from pools.learned import Learned, apply, from_json, limits_now, recover
-from pools.limits import Gcra, RateLimit, Slots
+from pools.limits import LINGER_S, Gcra, RateLimit, Slots
 from pools.mood import Mood
 from pools.outcomes import ActionScope, PathAction
 from pools.providers.profile import Profile
@@ -28,6 +28,7 @@ SITES_REMEMBERED = 1000
 FIRST_TURN_S = 1.0
 WORTH_TELLING_S = 1.0  # so long a path on trial must have to wait for its next turn before it is said to wait
 FORMER_CONNECTIONS_S = 60.0  # so long those of an owner that died may still stand at the provider
+KEPT_OUT_S = 2 * LINGER_S  # what lingers no longer than one of its own connections closes no path
 MANY = 1_000_000
 Shared = tuple[tuple[Learned, str], ...]  # what holds of its IP and its netblock, and why
 
@@ -83,6 +84,7 @@ class Path:
     closed_why: str = ""
     circuit_failures: int = 0
     probe_at_s: float = 0.0
+    sessions: int = 0  # of its connections, those that can take a message
     in_hand: int = 0
     moved_at_s: float = 0.0  # when something was last settled, or dealt to it while it had nothing
     sent_per_s: float = FIRST_RATE_PER_S
@@ -114,7 +116,7 @@ class Path:
     def open(self, now_s: float) -> bool:
         """Whether it takes deliveries at all."""
         probing = now_s >= self.probe_at_s and self.in_hand == 0
-        return self.willing(now_s) and (not self.circuit_failures or probing)
+        return self.willing(now_s) and (not self.circuit_failures or probing) and not self.kept_out(now_s)
 
     def takes(self, now_s: float) -> bool:
         """The same, where a path on trial takes nothing beyond its pace."""
@@ -124,6 +126,10 @@ class Path:
         """Nobody has closed it: what is in hand may go."""
         return not self.paused and not self.leaving and now_s >= self.closed_until_s
 
+    def kept_out(self, now_s: float) -> bool:
+        """No connection stands, and for longer than a moment none may be opened: a dead owner's may still count with the provider."""
+        return not self.slots.open and self.slots.usable_at_s(now_s) - now_s > KEPT_OUT_S
+
     @property
     def probing(self) -> bool:
         """It failed to connect, or hangs: one delivery at a time, until one gets through."""
@@ -132,6 +138,16 @@ class Path:
     def score(self) -> float:
         """0 to 100: what is left after its points, and after what of its connections is in use."""
         return score(self.points.lost, self.in_hand / (2 * self.limits.connections))
+
+    @property
+    def rank(self) -> float:
+        """Its score in an auction."""
+        return self.score() + (WARM_POINTS if self.warm else 0.0)
+
+    @property
+    def warm(self) -> bool:
+        """A session is there, and will soon be free: nothing has to be opened."""
+        return self.in_hand < 2 * self.sessions
 
     def room(self, now_s: float) -> int:
         """How many more deliveries to claim for it, whatever their purpose: what it sends in half a second, at least one a connection, by its score."""
@@ -171,6 +187,8 @@ class Path:
             return Binds(Limit.SUSPENDED, self.closed_until_s)
         if self.circuit_failures >= CIRCUIT_OPENS_AT:
             return Binds(Limit.CIRCUIT, self.probe_at_s, self.circuit_failures)
+        if self.kept_out(now_s):
+            return Binds(Limit.FORMER, self.slots.usable_at_s(now_s), self.slots.counted(now_s))
         if self.allowance and (used_up := self.allowance.used_up(now_s)):
             return Binds(Limit.DAY if used_up.window_s == DAY_S else Limit.HOUR, used_up.until_s, used_up.cap, used_up.window_s)
         if self.pace and (next_s := self.pace.at_s(now_s)) > now_s + WORTH_TELLING_S:
@@ -335,7 +353,7 @@ class Path:
 
     def gives_up(self, now_s: float) -> bool:
         """What waits for it should go along others: it is closed, but for the one delivery that probes it."""
-        return not self.open(now_s) and (self.in_hand > 1 or not self.willing(now_s))
+        return not self.open(now_s) and (self.in_hand > 1 or not self.willing(now_s) or self.kept_out(now_s))
 
     def act(self, action: PathAction, rule: str, now_s: float, wall_s: float, why: str) -> None:
         """A response rule's word about this path. What a rule says of an IP, a netblock, a sender or a recipient is not the path's (scopes, settle)."""

@@ -23,10 +23,10 @@ COLUMNS = {
     "ip_id": "int8", "provider_id": "int8", "suspended_until": "timestamptz", "why": "text", "learned": "jsonb", "circuit_failures": "int4",
     "open_connections": "int4", "binds": "text", "binds_until": "timestamptz", "limits_now": "jsonb",
 }  # fmt: skip
-CHANGES = ", ".join(f"{name} = excluded.{name}" for name in [*COLUMNS, "updated_at"] if name not in ("ip_id", "provider_id"))
+CHANGES = ", ".join(f"{name} = excluded.{name}" for name in [*COLUMNS, "updated_at", "told_by"] if name not in ("ip_id", "provider_id"))
 SAVE_PATHS = f"""
-    INSERT INTO pools_path ({", ".join(COLUMNS)}, state, score, updated_at)
-    SELECT u.*, 'open', 100, platform_now() FROM unnest({", ".join(f"%({name})s::{kind}[]" for name, kind in COLUMNS.items())}) AS u
+    INSERT INTO pools_path ({", ".join(COLUMNS)}, state, score, updated_at, told_by)
+    SELECT u.*, 'open', 100, platform_now(), %(engine)s FROM unnest({", ".join(f"%({name})s::{kind}[]" for name, kind in COLUMNS.items())}) AS u
     ON CONFLICT (ip_id, provider_id) DO UPDATE SET {CHANGES}
 """
 SAVE_STATE = "UPDATE delivery_engine SET state = %s WHERE id = %s"
@@ -52,10 +52,10 @@ def pictures(paths: Iterable[Path], now_s: float, to_wall: Callable[[float], dat
     return [_picture(path, now_s, to_wall) for path in sorted(paths, key=lambda path: (path.ip_id, path.provider_id))]
 
 
-def save_paths(connection: Connection, pictures: Sequence[Picture]) -> None:
+def save_paths(connection: Connection, engine_id: int, pictures: Sequence[Picture]) -> None:
     """Keep them."""
     if pictures:
-        connection.execute(SAVE_PATHS, {name: [one.values[name] for one in pictures] for name in COLUMNS})
+        connection.execute(SAVE_PATHS, {"engine": engine_id} | {name: [one.values[name] for one in pictures] for name in COLUMNS})
 
 
 def save_state(connection: Connection, engine_id: int, state: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from delivery.engine.pace import PROBATION, WARMING
-from delivery.engine.score import GOES_FIRST, Rank, best_of
+from delivery.engine.score import GOES_FIRST, WARM_POINTS, Rank, best_of
 from pools.mood import Heard
 
 MOST_SHARED = 500
@@ -23,7 +23,7 @@ RIVALS = """
      GROUP BY e.id
 """
 OPEN, GONE = "open", "gone"
-CLOSED = frozenset({"paused", "suspended", "circuit", "hour", "day", "pace", GONE})  # full and rate are not: their time comes in milliseconds
+CLOSED = frozenset({"paused", "suspended", "circuit", "former", "hour", "day", "pace", GONE})  # full and rate are not: their time comes in milliseconds
 ON_TRIAL = frozenset({WARMING, PROBATION})  # open, and behind their pace: they go first
 
 
@@ -43,7 +43,12 @@ class Rival:
     @property
     def rank(self) -> float:
         """Its score, for an auction."""
-        return GOES_FIRST if self.state in ON_TRIAL else self.score
+        return GOES_FIRST if self.state in ON_TRIAL else self.rank_for_first
+
+    @property
+    def rank_for_first(self) -> float:
+        """The same for transactional mail, which waits for no path because that is on trial."""
+        return self.score + (WARM_POINTS if self.state == OPEN and self.n else 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +71,9 @@ class Rivals:
         return best_of(Rank(tier_ms, rival.rank) for ip, tier_ms in members.items() if (rival := self.of(ip, provider_id)) and rival.open)
 
     def best_for_first(self, members: Mapping[int, int], provider_id: int) -> Rank | None:
-        """The same for transactional mail, which waits for no path because that is on trial, and uses none on probation while another is open."""
+        """The same for transactional mail, which uses none on probation while another is open."""
         found = [(tier_ms, rival) for ip, tier_ms in members.items() if (rival := self.of(ip, provider_id)) and rival.open and rival.state != PROBATION]
-        return best_of(Rank(tier_ms, rival.score) for tier_ms, rival in found)
+        return best_of(Rank(tier_ms, rival.rank_for_first) for tier_ms, rival in found)
 
     def on_trial(self, members: Mapping[int, int], provider_id: int) -> bool:
         """Whether one of them is open because it is behind its pace."""

@@ -15,7 +15,7 @@ from pools.mood import AS_USUAL, FIRST_ANSWER_S, Heard, Mood, ProviderMood, from
 
 LATELY_S = 60.0
 WORTH_TELLING = 2.0  # points
-WORDS = {Limit.NOTHING: OPEN, Limit.CONNECTIONS: "full"}  # others have the limit's own name
+WORDS = {Limit.CONNECTIONS: "full"}  # others have the limit's own name
 
 
 def stand(paths: Iterable[Path], rivals: Rivals, health: Health, now_s: float, wall_s: float) -> dict[int, ProviderMood]:
@@ -54,6 +54,8 @@ def state_of(path: Path, now_s: float) -> tuple[str, int]:
         return (path.pace.by, 0) if path.pace.due(now_s) else (str(Limit.PACE), round(path.pace.at_s(now_s) - now_s))
     if binds.limit is Limit.RATE and binds.until_s is not None:
         return "rate", max(0, round((binds.until_s - now_s) * 1000))
+    if binds.limit is Limit.NOTHING:
+        return OPEN, path.sessions if path.warm else 0
     return WORDS.get(binds.limit) or str(binds.limit), binds.figure if binds.limit is Limit.CONNECTIONS else 0
 
 

@@ -16,10 +16,10 @@ from psycopg import Connection
 from delivery.engine.database import Database
 from delivery.engine.engine import Engine
 from delivery.engine.hands import Hands
-from delivery.engine.journal import Journal
+from delivery.engine.journal import Journal, ended_here
 from delivery.engine.lease import Lease, lease_connection
 from delivery.engine.setup import Setup
-from delivery.queue.fence import register, sessions_of
+from delivery.queue.fence import connections_ended, register, sessions_of
 from delivery.smtp.tls import TlsContexts
 from mailplatform.shell.addresses import AddressPolicy
 from mailplatform.shell.garbage import look_seldom
@@ -60,6 +60,7 @@ async def _run(engine_id: int, node: str, connection: Connection, setup: Setup, 
     signal.signal(signal.SIGUSR1, lambda *_: engine.stop())
     log.info("engine_started", engine=engine_id, name=setup.name)
     try:
+        await hands.in_database(connections_ended, ended_here(setup.journal_folder))  # whose IPs we take need not leave room for those
         await engine.run()
     finally:
         clean = not lease.lost and hands.empty

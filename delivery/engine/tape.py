@@ -7,6 +7,7 @@ whose reservations do not hold, such as ZFS). Behind the last line are zeros unt
 The line feed is stored last: of a process that is killed in the middle of a line there is no line.
 """
 
+import fcntl
 import mmap
 import os
 from pathlib import Path
@@ -16,10 +17,11 @@ LINE_FEED = ord("\n")
 
 
 class Tape:
-    """One writer, in one thread; `flush` may be called in another."""
+    """One writer, in one thread; `flush` may be called in another. It holds the file's lock for as long as it lives."""
 
     def __init__(self, path: Path) -> None:
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._fd, fcntl.LOCK_EX)  # the kernel's word that its writer lives
         self._base = self._at = self._room = 0  # of the mapping: where it begins in the file, how far it is used, how long it is
         self._map: mmap.mmap | None = None
 

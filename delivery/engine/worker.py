@@ -214,6 +214,7 @@ class Worker:
         self._connect_ms = round((time.monotonic() - started) * 1000)
         self._connected()
         self.outbox.talking.add(self)
+        self.path.sessions += 1
         self._on_connected(self.outbox)
         return True
 
@@ -255,6 +256,7 @@ class Worker:
         self.outbox.talking.discard(self)
         if session is None:
             return
+        self.path.sessions -= 1
         try:
             async with asyncio.timeout(1):
                 await session.quit()

@@ -6,7 +6,7 @@ snapshot sees those claims: in one statement, 10 of 10 in-flight claims were str
 A delivery that engines had begun when they died, twice, is held: no message can crash engine after engine.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -39,6 +39,10 @@ DROP_LEASES = "DELETE FROM delivery_iplease WHERE engine_id = %s"
 CLOSED = """
     UPDATE pools_path p SET open_connections = 0
       FROM delivery_iplease l WHERE l.engine_id = %s AND p.ip_id = l.ip_id AND p.open_connections > 0
+"""
+CLOSED_SINCE = """
+    UPDATE pools_path SET open_connections = 0
+     WHERE told_by = ANY (%s) AND open_connections > 0 AND NOT EXISTS (SELECT 1 FROM delivery_engine e WHERE e.id = told_by)
 """
 DIED_TWICE = "engines died twice with this delivery in their hands"
 # Only a delivery that was begun can have been what the engine died of; its try counts, for its number may stand in the journal.
@@ -105,6 +109,12 @@ def sessions_of(engine_id: int) -> str:
 def end_sessions(connection: Connection, engine_id: int) -> None:
     """What an engine, which no more has any right to, has begun in the database is rolled back, unless it was just committed: before it is evicted."""
     connection.execute(END_SESSIONS, [sessions_of(engine_id)])
+
+
+def connections_ended(connection: Connection, engine_ids: Sequence[int]) -> None:
+    """The processes of these engines, which were evicted while their node was out of reach, are no more: the kernel has closed what they had open."""
+    if engine_ids:
+        connection.execute(CLOSED_SINCE, [list(engine_ids)])
 
 
 def evict(connection: Connection, engine_id: int, begun: Collection[UUID] | None = ()) -> Evicted:

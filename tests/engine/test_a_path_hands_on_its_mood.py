@@ -74,7 +74,7 @@ def test_the_next_owner_and_people_read_it() -> None:
     paths = [_refused(ip.id, provider.id) for ip in house.ips]
     _stand(*paths)
     with connect() as raw:
-        save_paths(raw, pictures(paths, time.monotonic(), lambda _: now()))
+        save_paths(raw, 7, pictures(paths, time.monotonic(), lambda _: now()))
     row = PathRow.objects.get(ip=house.ips[0])
     heard = mood_of(row.learned, 7.0, WALL + 100.0)
     assert heard.reason == Reason.RATE_IP and heard.refused_now(7.0) > 0.9

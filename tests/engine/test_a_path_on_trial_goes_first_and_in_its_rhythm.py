@@ -180,7 +180,7 @@ def test_a_path_beyond_its_pace_takes_nothing_and_says_when_it_will() -> None:
 
 def _bids(world: World, paths: dict[int, Path], now_s: float, first: bool = False) -> list[Any]:
     lanes = Lanes()
-    lanes.heard([(POOL, PROVIDER, T if first else M)], now_s)
+    lanes.heard([(POOL, PROVIDER, T if first else M)], now_s - 10)  # old enough for any handicap
     return make_bids(lanes, first, world, lambda ip, _: paths[ip], now_s, 1000)[0]
 
 
@@ -200,7 +200,9 @@ def test_other_engines_wait_for_it_while_it_is_behind_and_not_when_it_is_not() -
     row = {"id": 5, "ips": [THEIRS], "gone": False, "health": 0}
     behind, beyond = (rivals_of([{**row, "scores": [[THEIRS, PROVIDER, 40, word, 0]]}]) for word in ("warming", "pace"))
     paths = {PROVEN: _path(), TRIED: _path(ip=TRIED)}
-    assert _bids(_world(behind), paths, 1.0)[0].handicap_ms == 40
+    assert _bids(_world(behind), paths, 1.0)[0].handicap_ms == 80
+    paths[PROVEN].sessions = 1
+    assert _bids(_world(behind), paths, 1.0)[0].handicap_ms == 40, "a session that is open does not make up for it"
     assert _bids(_world(beyond), paths, 1.0)[0].handicap_ms == 0
     assert _bids(_world(behind), paths, 1.0, first=True)[0].handicap_ms == 0, "no code waits because a path warms"
 

@@ -1,17 +1,20 @@
 """Owned IPs: shares, moves, pauses; and what the next owner knows of the last one's connections."""
 
 from datetime import UTC, datetime
+from pathlib import Path as Folder
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from delivery.engine.journal import Journal, ended_here
 from delivery.engine.owned import let_go, take_and_look
 from delivery.engine.path import FORMER_CONNECTIONS_S, Path
 from delivery.engine.persist import pictures, save_paths, worth_telling
-from delivery.queue.fence import leave, register
+from delivery.queue.fence import connections_ended, leave, register
 from delivery.queue.wake import CHANNEL, LOOK
+from pools.binds import Binds, Limit
 from pools.models import Node, SendingIP
 from pools.models import Path as PathRow
 from pools.providers.profile import Profile
@@ -129,7 +132,7 @@ def test_the_next_owner_leaves_room_for_what_a_dead_one_last_reported(engines: E
     for _ in range(3):
         dead.slots.take(0.0)
     assert worth_telling(dead, 0.0)
-    save_paths(engines.raw, pictures([dead], 0.0, lambda _: _now()))
+    save_paths(engines.raw, 7, pictures([dead], 0.0, lambda _: _now()))
     row = PathRow.objects.get(ip_id=ip)
     heir = Path.new(ip, provider.pk, Profile(connections=5))
     heir.take_over(row.learned, row.circuit_failures, 100.0, WALL, row.open_connections)
@@ -137,13 +140,47 @@ def test_the_next_owner_leaves_room_for_what_a_dead_one_last_reported(engines: E
     assert heir.slots.free(100.0 + FORMER_CONNECTIONS_S) == 5
 
 
+def test_a_path_whose_connections_may_all_be_a_dead_owners_takes_nothing_until_they_are_gone() -> None:
+    heir = Path.new(7, 3, Profile(connections=5))
+    heir.take_over({}, 0, 100.0, WALL, open_connections=5)
+    heir.in_hand = 1
+    assert not heir.open(101.0) and heir.rooms(101.0) == (0, 0) and heir.gives_up(101.0), "what was dealt to it before goes along others"
+    assert heir.binds(101.0) == Binds(Limit.FORMER, 100.0 + FORMER_CONNECTIONS_S, 5)
+    assert heir.open(100.0 + FORMER_CONNECTIONS_S)
+    some = Path.new(7, 3, Profile(connections=5))
+    some.take_over({}, 0, 100.0, WALL, open_connections=4)
+    assert some.open(101.0)
+
+
+def test_a_connection_of_its_own_that_lingers_for_a_second_closes_no_path() -> None:
+    path = Path.new(7, 3, Profile(connections=1))
+    path.slots.take(0.0)
+    path.slots.give_back(1.0, peer_closed=False)
+    assert not path.slots.free(1.5) and path.open(1.5)
+
+
+def test_nobody_leaves_room_for_the_connections_of_a_process_that_is_no_more(engines: Engines, tmp_path: Folder) -> None:
+    """Its node was out of reach when it was evicted, so that nobody knew; its journal's lock, which the kernel takes away, tells its successor."""
+    ip, provider = engines.ids[0], knows("gmail.com")
+    lives, died = Journal(tmp_path, 71), Journal(tmp_path, 72)
+    for engine in (71, 72):
+        path = Path.new(ip if engine == 72 else engines.ids[1], provider.pk, Profile(connections=5))
+        path.slots.take(0.0)
+        save_paths(engines.raw, engine, pictures([path], 0.0, lambda _: _now()))
+    died.close(keep=True)
+    assert ended_here(tmp_path) == [72]
+    connections_ended(engines.raw, ended_here(tmp_path))
+    assert [PathRow.objects.get(ip_id=one).open_connections for one in engines.ids[:2]] == [0, 1]
+    lives.close(keep=False)
+
+
 def test_after_an_orderly_hand_over_all_connections_are_the_next_owners(engines: Engines) -> None:
     ip, provider = engines.ids[0], knows("gmail.com")
     path = Path.new(ip, provider.pk, Profile(connections=5))
     path.slots.take(0.0)
-    save_paths(engines.raw, pictures([path], 0.0, lambda _: _now()))
+    save_paths(engines.raw, 7, pictures([path], 0.0, lambda _: _now()))
     path.slots.give_back(1.0, peer_closed=True)
-    save_paths(engines.raw, pictures([path], 1.0, lambda _: _now()))
+    save_paths(engines.raw, 7, pictures([path], 1.0, lambda _: _now()))
     heir = Path.new(ip, provider.pk, Profile(connections=5))
     heir.take_over({}, 0, 2.0, WALL, PathRow.objects.get(ip_id=ip).open_connections)
     assert heir.slots.free(2.0) == 5
@@ -154,7 +191,7 @@ def test_what_binds_and_how_much_is_used_is_there_for_pages(engines: Engines) ->
     path = Path.new(ip, provider.pk, Profile(connections=1, per_minute=60))
     path.slots.take(0.0)
     path.spend(0.0)
-    save_paths(engines.raw, pictures([path], 0.5, lambda _: _now()))
+    save_paths(engines.raw, 7, pictures([path], 0.5, lambda _: _now()))
     row = PathRow.objects.get(ip_id=ip)
     assert (row.binds, row.limits_now["figure"], row.limits_now["per_s"]) == ("rate", 60, 60) and row.binds_until
     assert (row.limits_now["connections_open"], row.limits_now["connections"], row.limits_now["per_minute"]) == (1, 1, 60)

@@ -49,6 +49,28 @@ def test_a_worse_path_waits_for_a_better_one_of_another_engine() -> None:
     assert _waits_ms(_path(lost=30), _theirs(score=90)) == 40
 
 
+def test_mail_keeps_to_a_session_that_stands_unless_that_is_busy_or_much_worse() -> None:
+    cold, warm = _path(), _path()
+    warm.sessions = 1
+    assert _waits_ms(cold, Rivals({THEIRS: Rival()}, {(THEIRS, PROVIDER): Rival(100, n=1)})) == 40
+    assert _waits_ms(warm, _theirs()) == 0
+    assert _waits_ms(cold, _theirs()) == 0, "both would have to open a connection"
+    assert _waits_ms(cold, Rivals({THEIRS: Rival()}, {(THEIRS, PROVIDER): Rival(75, n=1)})) == 0
+    warm.in_hand = 2
+    assert _waits_ms(warm, Rivals({THEIRS: Rival()}, {(THEIRS, PROVIDER): Rival(100, n=1)})) > 30, "its session has enough to do"
+    assert _waits_ms(cold, Rivals({THEIRS: Rival()}, {(THEIRS, PROVIDER): Rival(100, "full", 5)})) == 0
+
+
+def test_what_stands_open_is_told_and_read() -> None:
+    path = _path()
+    path.sessions, path.wanted_at_s = 2, 0.0
+    told = shared([path], Health(), 1.0)
+    (entry,) = told["scores"]
+    assert entry[3:5] == ["open", 2]
+    read = rivals_of([{"id": 5, "ips": [MINE], "gone": False, "scores": told["scores"], "health": 0.0}]).of(MINE, PROVIDER)
+    assert read and read.rank == read.score + 20
+
+
 def test_an_unlisted_path_of_another_engine_has_nothing_against_it() -> None:
     assert _waits_ms(_path(lost=30), Rivals({THEIRS: Rival()}, {})) == 60
 

@@ -25,6 +25,10 @@ def told(place: Place = HERE, **said: object) -> str:
         ({}, "Open."),
         ({"limits": {"connections_open": 3, "connections": 20}}, "Open: 3 of 20 connections in use."),
         ({"binds": "connections", "limits": {"figure": 5, "connections_open": 5}}, "At its 5 of 5 connections to Gmail."),
+        (
+            {"binds": "former", "until": NOW + timedelta(seconds=40), "limits": {"figure": 5}},
+            "5 connections of its last engine, which died out of reach, may still stand at Gmail; it opens its own in 40 s.",
+        ),
         ({"binds": "rate", "until": NOW + timedelta(seconds=3), "limits": {"figure": 20, "per_s": 60}}, "At its 20 a minute to Gmail: the next goes in 3.0 s."),
         ({"binds": "hour", "until": NOW + timedelta(minutes=30), "limits": {"figure": 1000}}, "The hour's 1,000 to Gmail are used up until about 14:30."),
         (
