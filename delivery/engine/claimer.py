@@ -202,6 +202,8 @@ class Claimer:
         claims = await self._claim(connection, bids, first)
         self._lanes.claimed(bids, claims, now)
         if claims:
+            if first:
+                self._appetite.met_transactional(now)
             try:
                 await self._deal(connection, claims)
             except Error:
