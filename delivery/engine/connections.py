@@ -14,6 +14,7 @@ from delivery.engine.vanish import HINT_S
 from delivery.engine.worker import Worker
 
 LISTENS_EVERY_S, HALTS_S = 0.25, 1.0
+SLOWER = 2.0  # times what it took lately: connecting takes long
 SLOW_CONNECT_S = 2.0  # after so long without any connection nothing more is given to a path, and what waits there goes along others
 
 
@@ -61,7 +62,7 @@ class Connections:
         for outbox in list(self._outboxes.values()):
             if outbox.path.leaving or outbox.path.slots.too_many:
                 outbox.close_one_idle()
-            if now_s - outbox.reaching_since_s > HINT_S:
+            if now_s - outbox.reaching_since_s > max(HINT_S, min(SLOW_CONNECT_S, SLOWER * outbox.path.mood.connect_now_s(now_s))):
                 self._hands.vanish.hint(outbox.path)
             if now_s - outbox.reaching_since_s > SLOW_CONNECT_S and not outbox.path.probing and not self._works(outbox.path):
                 outbox.path.hangs(now_s)

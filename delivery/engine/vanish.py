@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from delivery.engine.hands import Hands
 
 HINT_S, ANSWERS_WITHIN_S, STALLED_S = 1.0, 1.5, 0.25
-AGAIN_S, SELDOMEST_S = 5.0, 300.0
+AGAIN_S, SELDOMEST_S = 5.0, 20.0
 REMEMBERED_S, FEWEST_MARKS, MOST_MARKS = 600.0, 2, 3
 WHY = "nobody answers this IP"
 log = structlog.get_logger(__name__)
