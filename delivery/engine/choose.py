@@ -143,7 +143,7 @@ def takes_s(path: Path, now_s: float, ahead: int) -> float:
     usable = most if answer_s > WAITS_LONG_S else max(connections, min(most, ahead // 3), 1)
     needed_s = answer_s * (1.0 + max(0, ahead - usable + 1) / usable)
     if connections <= ahead and connections < usable:
-        needed_s += mood.connect_now_s(now_s)
+        needed_s += path.connect_s(now_s)
     if ahead and (still_s := now_s - path.moved_at_s) > answer_s:
         needed_s += still_s  # whatever hangs has hung so long, and will for as long again
     for rate in path.rates:

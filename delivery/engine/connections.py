@@ -62,7 +62,7 @@ class Connections:
         for outbox in list(self._outboxes.values()):
             if outbox.path.leaving or outbox.path.slots.too_many:
                 outbox.close_one_idle()
-            if now_s - outbox.reaching_since_s > max(HINT_S, min(SLOW_CONNECT_S, SLOWER * outbox.path.mood.connect_now_s(now_s))):
+            if now_s - outbox.reaching_since_s > max(HINT_S, min(SLOW_CONNECT_S, SLOWER * outbox.path.connect_s(now_s))):
                 self._hands.vanish.hint(outbox.path)
             if now_s - outbox.reaching_since_s > SLOW_CONNECT_S and not outbox.path.probing and not self._works(outbox.path):
                 outbox.path.hangs(now_s)

@@ -32,6 +32,7 @@ from delivery.engine.score import Health
 from delivery.engine.setup import Setup
 from delivery.engine.signing import Signing
 from delivery.engine.standing import mood_of, shared, stand
+from delivery.engine.usual import Usual
 from delivery.engine.vanish import Vanish
 from delivery.engine.world import World
 from delivery.queue import blocks
@@ -67,6 +68,7 @@ class Hands:
         self._returning: set[UUID] = set()
         self._recording: dict[UUID, int] = {}  # a rerouted one may come back before the record of its last attempt has
         self.paths: dict[tuple[int, int], Path] = {}
+        self._usual = Usual()
         self.moods: dict[int, ProviderMood] = {}  # of providers that answer every path alike
         self.health = Health()
         self.settled_count = 0
@@ -126,7 +128,7 @@ class Hands:
         found = self.paths.get((ip_id, provider_id))
         if found is None:
             found = self.paths[ip_id, provider_id] = Path.new(ip_id, provider_id, self.world.provider(provider_id)[1], self._since.get(ip_id, time.monotonic()))
-            found.kept.active = ip_id in self.world.transactional_ips
+            found.kept.active, found.usual = ip_id in self.world.transactional_ips, self._usual
             found.look("open", 100.0, self.world.trial(ip_id, provider_id), time.monotonic(), self._clock[1].timestamp())
             if self.scopes.of_paths and ip_id in self.world.ips:
                 self.share_out()

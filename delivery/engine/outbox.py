@@ -156,18 +156,18 @@ class Outbox:
         machine has too much to do, as after a rescue, more connections would only make it more."""
         mood = self.path.mood
         turn_s = mood.answer_now_s(now_s) * len(self._heap) / max(1, self.workers - self.connecting)
-        return self.first_waits and turn_s > mood.connect_now_s(now_s)
+        return self.first_waits and turn_s > self.path.connect_s(now_s)
 
     def waits_long(self, now_s: float) -> bool:
         """The answers are so slow that what waits here is sooner sent along a connection that is opened now."""
         mood = self.path.mood
         waits_s = len(self._heap) * mood.answer_s / self.workers
-        return waits_s > max(WAITS_LONG_S, mood.connect_now_s(now_s)) and self.path.next_send_s(now_s) <= now_s
+        return waits_s > max(WAITS_LONG_S, self.path.connect_s(now_s)) and self.path.next_send_s(now_s) <= now_s
 
     def stands_still(self, now_s: float) -> bool:
         """Jobs wait and every connection has been busy with one and the same for long, though the rates would let one go. For a transactional one long is
         what opening a connection takes."""
-        long_s = min(STANDS_STILL_S, max(WAITS_LONG_S, self.path.mood.connect_now_s(now_s))) if self.first_waits else STANDS_STILL_S
+        long_s = min(STANDS_STILL_S, max(WAITS_LONG_S, self.path.connect_s(now_s))) if self.first_waits else STANDS_STILL_S
         return bool(self._heap) and now_s - self.moved_at_s > long_s and self.path.next_send_s(now_s) <= now_s
 
     def close_one_idle(self, others: bool = False) -> bool:

@@ -13,6 +13,7 @@ from delivery.engine.allowance import Allowance, Buckets, Rest, answered
 from delivery.engine.kept import Kept
 from delivery.engine.pace import FREE, PROBATION, WARMING, Caps, Pace, Trial, caps_of, shared_out
 from delivery.engine.score import CLAIM_AHEAD_S, WARM_POINTS, Points, claim_ahead, score
+from delivery.engine.usual import Usual
 from pools.allowances import Credit
 from pools.binds import CIRCUIT_OPENS_AT, NOTHING, Binds, Limit
 from pools.learned import Learned, apply, from_json, limits_now, recover
@@ -75,6 +76,7 @@ class Path:
     shared: Shared = ()
     reputation: float = 100.0
     mood: Mood = field(default_factory=Mood)
+    usual: Usual = field(default_factory=Usual)  # its engine's
     points: Points = field(default_factory=Points)  # what its score has lost, told once a second (standing)
     mood_kept: dict[str, object] = field(default_factory=dict)  # its mood as it is kept beside what was learned
     paused: bool = False
@@ -173,6 +175,10 @@ class Path:
             ahead = max(1, ahead * self.trial.share // 100)
         first = ahead + -(-ahead // 4)
         return max(0, min(first, first_left) - self.in_hand), max(0, min(ahead, left) - self.in_hand)
+
+    def connect_s(self, now_s: float) -> float:
+        """What a new session is thought to take: what it took here, and at least what any takes this engine now."""
+        return max(self.mood.connect_now_s(now_s), self.usual.connect_s(now_s))
 
     @property
     def spacing_s(self) -> float:

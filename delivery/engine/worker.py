@@ -211,7 +211,9 @@ class Worker:
         if self.session is None:
             self.hands.give_back([job])
             return False
-        self._connect_ms = round((time.monotonic() - started) * 1000)
+        now = time.monotonic()
+        self._connect_ms = round((now - started) * 1000)
+        self.path.usual.opened(now - started, now)
         self._connected()
         self.outbox.talking.add(self)
         self.path.sessions += 1
