@@ -124,6 +124,7 @@ class NodeAgent:
         now = now_s()
         engines = look(connection, self.node)
         self._hold(engines)
+        living = [process for engine in engines if not (process := self._held[engine.engine_id]).gone]
         buried = False
         for judgement in self.judge.look(now, [self._sight(engine) for engine in engines], incarnation):
             engine = next(e for e in engines if e.engine_id == judgement.engine_id)
@@ -132,6 +133,8 @@ class NodeAgent:
                 buried = True
         if self._drills.is_due(now):
             self._drill(connection)
+        if any(process.gone for process in living):
+            return self.step(connection, incarnation)  # all else can wait
         if self._report.is_due(now):
             self._wanted = self._slots_wanted(connection)
             if not self._wanted:
