@@ -121,8 +121,8 @@ class Path:
         return self.willing(now_s) and (not self.circuit_failures or probing) and not self.kept_out(now_s)
 
     def takes(self, now_s: float) -> bool:
-        """The same, where a path on trial takes nothing beyond its pace."""
-        return self.open(now_s) and (self.pace is None or self.room(now_s) > 0)
+        """The same, where a path on trial takes nothing beyond its pace, and one without a session nothing while its engine opens enough of them."""
+        return self.open(now_s) and (self.pace is None or self.room(now_s) > 0) and (self.sessions > 0 or not self.usual.has_enough(now_s))
 
     def willing(self, now_s: float) -> bool:
         """Nobody has closed it: what is in hand may go."""

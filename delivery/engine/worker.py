@@ -234,7 +234,8 @@ class Worker:
             number = meter.spend(time.monotonic(), waited=True) if meter else 0
             self.outbox.reaching_since_s = min(self.outbox.reaching_since_s, time.monotonic())
             try:
-                return await self.hands.reach.session(self.path, self.outbox.site)
+                with self.path.usual.opening(time.monotonic()):
+                    return await self.hands.reach.session(self.path, self.outbox.site)
             except ConnectFailure as failure:
                 if failure.phase is not Phase.CONNECT:
                     self._free_at_s = time.monotonic() + LINGER_S
