@@ -34,8 +34,8 @@ def test_beside_transactional_mail_the_loop_is_kept_quicker_for_a_while() -> Non
     appetite.met_transactional(1.0)
     assert appetite.limit == 500, "only the first one finds it full"
     for step in range(100, int(BESIDE_S * 100)):
-        appetite.heard(0.010, 30, step / 100)
+        appetite.heard(0.012, 40, step / 100)
     assert appetite.limit == BESIDE.fewest < ALONE.fewest
     for step in range(int(BESIDE_S * 100) + 101, 6000):
-        appetite.heard(0.010, 30, step / 100)
+        appetite.heard(0.012, 40, step / 100)
     assert appetite.limit == BESIDE.fewest, "late is late again, as it was: nothing grows"
