@@ -4,9 +4,9 @@ What is in hand takes turns in the loop: an engine that holds more than the mach
 for it, but each step of each conversation waits for all the others, those of a one-time password among them. Measured with 800 in hand: a
 transactional message took 500 to 1,000 ms, and no more went than with 80. So it shrinks while the loop is late, and grows while the loop is quick
 and what there is is in use: with providers that take a second to answer the loop has time, and thousands are in hand. Where transactional mail comes along
-the loop is kept quicker: of its way to the provider some ten turns of the loop are waited for. Beside draining campaigns it was delivered in 63 to 74 ms
-instead of 123 (medians), for an eighth of what a tenant's own flood of it would drain over TLS; at 8 ms, 4 ms and 30 it took 59, but such a flood
-stood at 30 in hand with half of the processors idle. Pure.
+the loop is kept quicker: of its way to the provider some ten turns of the loop are waited for. Beside draining campaigns it was delivered in 97 to 103 ms
+instead of 106 to 123 (`bin/bench priority`, medians), for an eighth of what a tenant's own flood of it drains over TLS; at 8 ms, 4 ms and 30 it
+took 59, but such a flood stood at 30 in hand with half of the processors idle. Pure.
 """
 
 from dataclasses import dataclass
