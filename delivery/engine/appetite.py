@@ -41,7 +41,7 @@ class Appetite:
     def met_transactional(self, now_s: float) -> None:
         """Some was claimed. The first after a while finds the hands full: they are half empty for the next."""
         if now_s > self._beside_until_s:
-            self.limit = max(FIRST, self.limit / 2)
+            self.limit = min(self.limit, max(FIRST, self.limit / 2))
         self._beside_until_s = now_s + BESIDE_S
 
     def heard(self, late_s: float, in_hand: int, now_s: float) -> None:

@@ -33,6 +33,9 @@ def test_beside_transactional_mail_the_loop_is_kept_quicker_for_a_while() -> Non
     assert appetite.limit == 500
     appetite.met_transactional(1.0)
     assert appetite.limit == 500, "only the first one finds it full"
+    small = Appetite(limit=ALONE.fewest)
+    small.met_transactional(0.0)
+    assert small.limit == ALONE.fewest, "a late loop gets nothing more to do for it"
     for step in range(100, int(BESIDE_S * 100)):
         appetite.heard(0.012, 40, step / 100)
     assert appetite.limit == BESIDE.fewest < ALONE.fewest
