@@ -35,6 +35,7 @@ def run_engine(node: str, slot: int) -> str:
     setup = setup_from_settings(f"{node}/{chr(ord('a') + slot)}")
     tls = _warm_up(setup)
     connection = lease_connection(settings.DATABASE_URL)
+    connections_ended(connection, ended_here(setup.journal_folder))  # whoever takes their IPs need not leave room for those
     engine_id = register(connection, node, slot, os.getpid())
     if engine_id is None:
         connection.close()
@@ -60,7 +61,6 @@ async def _run(engine_id: int, node: str, connection: Connection, setup: Setup, 
     signal.signal(signal.SIGUSR1, lambda *_: engine.stop())
     log.info("engine_started", engine=engine_id, name=setup.name)
     try:
-        await hands.in_database(connections_ended, ended_here(setup.journal_folder))  # whose IPs we take need not leave room for those
         await engine.run()
     finally:
         clean = not lease.lost and hands.empty
