@@ -57,16 +57,16 @@ def make_bids(lanes: Lanes, first: bool, world: World, path_of: PathOf, now_s: f
     if rows < 1:
         return [], None
     for lane in lanes.in_turn(first):
-        if (until_s := lanes.rests_until_s(lane)) > now_s:
-            waits.append(until_s - now_s)
+        if (rests_s := lanes.rests_s(lane, now_s)) > 0:
+            waits.append(rests_s)
             continue
         pool_id, provider_id, _ = lane
         if (offer := offers.get((pool_id, provider_id))) is None:
             if pool_id not in members:
                 members[pool_id] = world.own_members(pool_id)
             offer = offers[pool_id, provider_id] = _offer((pool_id, provider_id), members[pool_id], world, path_of, now_s)
-        if lanes.rest(lane, offer.handicap_for(lane), now_s):
-            waits.append(lanes.rests_until_s(lane) - now_s)
+        if (rests_s := lanes.rest(lane, offer.handicap_for(lane), now_s)) > 0:
+            waits.append(rests_s)
         elif limit := _limit(lane, offer, lanes):
             wanted.append((lane, offer, limit))
             if len(wanted) == LANES_A_CLAIM:

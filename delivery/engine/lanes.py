@@ -65,18 +65,18 @@ class Lanes:
         known = self._line(lane).get(lane)
         return known is not None and known.deep
 
-    def rests_until_s(self, lane: Lane) -> float:
-        """Until when it is not worth a look."""
+    def rests_s(self, lane: Lane, now_s: float) -> float:
+        """For how long it is not worth a look; not above 0: it is."""
         known = self._line(lane).get(lane)
-        return known.rests_until_s if known else float("-inf")
+        return known.rests_until_s - now_s if known else 0.0
 
-    def rest(self, lane: Lane, handicap_ms: int, now_s: float) -> bool:
-        """Whether under this handicap everything in it is too young: then it rests until it is old enough."""
+    def rest(self, lane: Lane, handicap_ms: int, now_s: float) -> float:
+        """Where under this handicap everything in it is too young it rests until it is old enough; for how long."""
         known = self._line(lane).get(lane)
         if not (known and handicap_ms) or known.deep:
-            return False
+            return 0.0
         known.rests_until_s = known.since_s + handicap_ms / 1000 + CLOCKS_S
-        return known.rests_until_s > now_s
+        return known.rests_until_s - now_s
 
     def end_rests(self) -> None:
         """Who is better has changed."""

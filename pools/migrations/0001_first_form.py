@@ -240,7 +240,7 @@ class Migration(migrations.Migration):
                         ),
                         ("circuit_failures", models.PositiveIntegerField(default=0)),
                         ("open_connections", models.PositiveIntegerField(default=0)),
-                    ("told_by", models.BigIntegerField(blank=True, editable=False, help_text="The engine that told so, perhaps long gone.", null=True)),
+                        ("told_by", models.BigIntegerField(blank=True, editable=False, help_text="The engine that told so, perhaps long gone.", null=True)),
                         ("updated_at", models.DateTimeField()),
                         ("provider", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="paths", to="pools.provider")),
                         ("ip", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="paths", to="pools.sendingip")),

@@ -36,10 +36,10 @@ def test_an_empty_lane_of_which_nothing_new_was_heard_is_forgotten() -> None:
 def test_a_lane_whose_rows_are_too_young_rests_and_is_forgotten_when_another_took_them_meanwhile() -> None:
     lanes = Lanes()
     lanes.heard([LANE], 10.0)
-    assert lanes.rest(LANE, 40, now_s=10.01)
-    assert 10.04 < lanes.rests_until_s(LANE) < 10.06
+    assert lanes.rest(LANE, 40, now_s=10.01) > 0
+    assert 10.04 < 10.01 + lanes.rests_s(LANE, 10.01) < 10.06
     lanes.heard([LANE], 10.03)  # what came first does not begin to wait anew
-    assert not lanes.rest(LANE, 40, now_s=10.06)
+    assert lanes.rest(LANE, 40, now_s=10.06) <= 0
     lanes.claimed([_bid(handicap_ms=40)], [], asked_at_s=10.06)
     assert LANE not in lanes
 
@@ -54,12 +54,12 @@ def test_what_was_asked_for_too_early_is_asked_for_again() -> None:
 def test_a_lane_that_has_more_does_not_rest_and_one_that_others_leave_to_us_no_longer() -> None:
     lanes = Lanes()
     lanes.heard([LANE], 10.0)
-    assert not lanes.rest(LANE, 0, now_s=10.0)
-    assert lanes.rest(LANE, 80, now_s=10.0)
+    assert lanes.rest(LANE, 0, now_s=10.0) <= 0
+    assert lanes.rest(LANE, 80, now_s=10.0) > 0
     lanes.end_rests()
-    assert lanes.rests_until_s(LANE) < 10.0
+    assert lanes.rests_s(LANE, 10.0) < 0
     lanes.claimed([_bid()], [_claim()] * 5, asked_at_s=10.0)
-    assert not lanes.rest(LANE, 80, now_s=10.001)
+    assert lanes.rest(LANE, 80, now_s=10.001) <= 0
 
 
 def test_news_of_one_purpose_are_not_taken_for_another() -> None:
