@@ -20,9 +20,10 @@
       field.querySelector("input").disabled = field.hidden;
     });
   }
-  dimension.dataset.shown = dimension.value;
+  dimension.dataset.shown = dimension.querySelector("[selected]") ? dimension.querySelector("[selected]").value : dimension.value;
   metric.addEventListener("change", offer);
   dimension.addEventListener("change", release);
   span.addEventListener("change", own);
+  offer(); // somebody may have chosen before this was read
   own();
 })();
