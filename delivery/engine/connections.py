@@ -117,7 +117,8 @@ class Connections:
                 return
             if not path.slots.take(time.monotonic()):
                 if outbox.workers == 0:
-                    path.kept.yields = outbox.first_waits and not self._free_a_slot(path, outbox)
+                    freed = self._free_a_slot(path, outbox)
+                    path.kept.yields = outbox.first_waits and not freed
                 return
             path.kept.yields = False
             outbox.workers += 1
