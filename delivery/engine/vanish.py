@@ -4,9 +4,9 @@ A hint is a connection that is being made for HINT_S without an answer, or one t
 silent is silent to everybody. So the IP asks, at once, up to MOST_MARKS hosts of *other* providers that answered somebody lately, and where this engine
 has another IP, that asks the same hosts beside it. Promises: an IP that any of them answers is left alone; one that none answers, though they answer its
 sibling, is a black hole: all its paths open their circuits, what is being connected from it ends, and what has no dot yet goes along others. With fewer
-than FEWEST_MARKS nothing is said. A question is a connection that is opened and closed: none while nothing hints, at most one round in AGAIN_S for an IP,
-and seldomer after each that was needless (a provider that greets slowly hints all the time). How it fails: each path finds it out by itself, as its own
-mail meets it.
+than FEWEST_MARKS nothing is said. A question is a connection that is opened and closed: none while nothing hints, at most one round in IP_RESTS_S for an IP.
+A path that hinted in vain is not listened to for AGAIN_S, and for longer each time it hints on (a provider that greets slowly hints all the time); the
+IP's other paths are, for the packets may vanish at any moment after. How it fails: each path finds it out by itself, as its own mail meets it.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from delivery.engine.hands import Hands
 
 HINT_S, ANSWERS_WITHIN_S, STALLED_S = 1.0, 1.5, 0.25
-AGAIN_S, SELDOMEST_S = 5.0, 20.0
+IP_RESTS_S, AGAIN_S, SELDOMEST_S = 2.0, 5.0, 20.0
 REMEMBERED_S, FEWEST_MARKS, MOST_MARKS = 600.0, 2, 3
 WHY = "nobody answers this IP"
 log = structlog.get_logger(__name__)
@@ -51,7 +51,8 @@ class Vanish:
 
     hands: "Hands"
     _marks: dict[int, Mark] = field(default_factory=dict)  # by provider, the last one
-    _asked: dict[int, tuple[float, float]] = field(default_factory=dict)  # by IP: when it was asked last, and how long it is left alone since
+    _asked_s: dict[int, float] = field(default_factory=dict)  # by IP: when it asked last
+    _heeded: dict[tuple[int, int], tuple[float, float]] = field(default_factory=dict)  # by path: when a hint of its was heeded, and the rest since
     _reaching: dict[int, set[asyncio.Timeout]] = field(default_factory=dict)
 
     def answered(self, provider_id: int, host: str, address: str, port: int) -> None:
@@ -77,12 +78,12 @@ class Vanish:
 
     def hint(self, path: Path) -> None:
         """A connection of this path gets no answer."""
-        now_s = time.monotonic()
-        asked_s, rest_s = self._asked.get(path.ip_id, (float("-inf"), AGAIN_S))
-        if now_s < asked_s + rest_s:
+        now_s, key = time.monotonic(), (path.ip_id, path.provider_id)
+        heeded_s, rest_s = self._heeded.get(key, (float("-inf"), AGAIN_S))
+        if now_s < max(heeded_s + rest_s, self._asked_s.get(path.ip_id, float("-inf")) + IP_RESTS_S):
             return
-        rest_s = AGAIN_S if now_s > asked_s + 2 * rest_s else min(2 * rest_s, SELDOMEST_S)
-        self._asked[path.ip_id] = now_s, rest_s
+        self._asked_s[path.ip_id] = now_s
+        self._heeded[key] = now_s, AGAIN_S if now_s > heeded_s + 2 * rest_s else min(2 * rest_s, SELDOMEST_S)
         self.hands.run(self._look(path.ip_id, path.provider_id))
 
     async def _look(self, ip_id: int, provider_id: int) -> None:

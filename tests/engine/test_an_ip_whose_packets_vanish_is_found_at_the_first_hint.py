@@ -6,7 +6,7 @@ from pathlib import Path as Folder
 
 from delivery.engine.connections import Connections
 from delivery.engine.owned import OwnIp
-from delivery.engine.vanish import AGAIN_S, HINT_S
+from delivery.engine.vanish import AGAIN_S, ANSWERS_WITHIN_S, HINT_S, IP_RESTS_S
 from tests.engine.benches import IP, PROVIDER, Bench, claim, until
 from tests.smtp.hostile import Line, Peer
 
@@ -89,3 +89,23 @@ async def test_a_needless_question_is_not_asked_again_soon(tmp_path: Folder) -> 
         _swallow(bench, IP)
         bench.hands.vanish.hint(bench.path)
         assert not bench.hands.busy
+
+
+async def test_a_path_that_hinted_in_vain_hides_no_hole_that_another_meets(tmp_path: Folder) -> None:
+    with Peer(_greets) as peer:
+        bench = _bench(tmp_path, peer)
+        other = bench.hands.path(IP, PROVIDER + 1)
+        bench.hands.vanish.hint(bench.path)
+        await until(lambda: not bench.hands.busy)
+        _swallow(bench, IP)
+        bench.hands.vanish.hint(other)
+        assert not bench.hands.busy, "the IP asked only just now"
+        begun_s = time.monotonic()
+
+        def found() -> bool:
+            bench.hands.vanish.hint(other)
+            return bench.path.circuit_failures > 0
+
+        await until(found)
+        assert time.monotonic() - begun_s < IP_RESTS_S + ANSWERS_WITHIN_S + 1 and not other.open(time.monotonic())
+        await bench.hands.let_go()
